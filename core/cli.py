@@ -1,0 +1,137 @@
+"""The ``crm`` command. Exit codes: 0 done, 1 failed, 2 wrong use, 3 held or waiting for approval."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import FlaskGroup, with_appcontext
+
+from core.app import create_app
+from core.auth.cli import user
+from core.config import ConfigError
+from core.contract.protocols import runtime
+from core.db.session import system_session
+from core.host.cli import migrate, plugin
+from core.scheduler import child, leader, runs
+from core.warehouse.cli import batch, source, warehouse
+
+
+class CrmGroup(FlaskGroup):
+    """Core's commands, then those of enabled plugins."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """A core command by name, else the plugin's."""
+        return self.commands.get(name) or self._of_plugins(ctx).get(name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, sorted."""
+        return sorted({*self.commands, *self._of_plugins(ctx)})
+
+    def _of_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
+        app: Flask = ctx.ensure_object(self._info_class()).load_app()
+        with app.app_context():
+            found = [command.command for _, command in runtime().registry.of("crm_cli")]
+        return {str(command.name): with_context(command) for command in found}
+
+    @staticmethod
+    def _info_class() -> type[Any]:
+        from flask.cli import ScriptInfo
+
+        return ScriptInfo
+
+
+def with_context(command: click.Command) -> click.Command:
+    """The command, run inside an app context, as a plugin may expect."""
+    if command.callback is not None and not getattr(command.callback, "crm_context", False):
+        command.callback = with_appcontext(command.callback)
+        command.callback.crm_context = True  # type: ignore[attr-defined]
+    return command
+
+
+@click.group(cls=CrmGroup, create_app=create_app, add_default_commands=False, add_version_option=False)
+def crm() -> None:
+    """Jinqiao CRM (金桥)."""
+
+
+for command in (plugin, migrate, user, source, batch, warehouse):
+    crm.add_command(command)
+
+
+@crm.command()
+@click.option("--no-scheduler", is_flag=True, help="Leave the scheduler to another process.")
+def serve(no_scheduler: bool) -> None:
+    """Serve the web pages in the foreground."""
+    from core.serve import serve as run
+
+    run(current_app.config["CRM"], create_app, with_scheduler=not no_scheduler)
+
+
+@crm.command()
+def scheduler() -> None:
+    """Take part in the election and run jobs when elected."""
+    leader.serve(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+@crm.command()
+@click.option("--demo", is_flag=True, help="Also the demo organisations and users (training mode only).")
+def seed(demo: bool) -> None:
+    """Add the rows that core and plugins need; safe to repeat."""
+    from core.demo import seed_demo
+
+    config = current_app.config["CRM"]
+    if demo and not config.training:
+        raise click.UsageError("demo data needs training mode: set CRM_TRAINING=1")
+    with system_session("seed") as session:
+        if demo:
+            seed_demo(session, config)
+        for name, item in runtime().registry.of("crm_seed"):
+            if demo or not item.demo:
+                item.run(session)
+                click.echo(f"{name}: {item.name}")
+        session.commit()
+
+
+@crm.group()
+def job() -> None:
+    """Jobs of the enabled modules."""
+
+
+@job.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def job_list(as_json: bool) -> None:
+    """Declared jobs with their schedules."""
+    rows = [
+        {"name": name, "module": plugin_name, "schedule": item.schedule, "time_limit": item.time_limit}
+        for name, (plugin_name, item) in runs.declared().items()
+    ]
+    if as_json:
+        click.echo(json.dumps({"jobs": rows}, ensure_ascii=False))
+        return
+    for row in rows:
+        click.echo(f"{row['name']}  {row['schedule'] or '-'}  <= {row['time_limit']} s")
+
+
+@job.command("child", hidden=True)
+@click.argument("run_id", type=int)
+def job_child(run_id: int) -> None:
+    """Run one claimed run; started by the scheduler."""
+    sys.exit(0 if child.run_one(run_id) in {"done", "skipped"} else 1)
+
+
+def main() -> None:
+    """Entry point: settings that make no sense end in one clear line instead of a traceback."""
+    try:
+        crm(prog_name="crm")
+    except ConfigError as error:
+        click.echo(f"crm: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUTF8", "1")
+    main()

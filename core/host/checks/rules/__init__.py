@@ -1,0 +1,1 @@
+"""One contract rule per module."""

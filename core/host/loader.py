@@ -1,0 +1,300 @@
+"""Loads every plugin inside its own try. One that fails takes down only those that require it, and is named.
+
+Specifications come first, then each implementation is verified singly; nothing half-registered stays behind.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from flask import Flask
+
+from core.contract import API_VERSION, hookspecs
+from core.contract.protocols import Snapshot
+from core.db.base import CoreBase, discard
+from core.host.discovery import Candidate
+from core.host.graph import Node, dependants, resolve
+from core.host.manifest import Manifest
+from core.host.mapping import Before, configure
+from core.host.registry import KINDS, PluginRegistry
+from core.host.routes import Trial, UrlBook, try_out
+
+TRACE_LIMIT = 20_000
+
+
+class PluginsBroken(Exception):
+    """``CRM_STRICT_PLUGINS=1`` and at least one plugin is broken; the message names each with its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Why a plugin cannot be used. ``trace`` is empty where no exception of its own code was behind it."""
+
+    reason: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """One plugin's function for one hook, and the arguments it takes."""
+
+    plugin: str
+    hook: str
+    function: Callable[..., Any]
+    accepts: frozenset[str]
+
+
+ABSENT = ModuleType("absent")
+"""Stands for a plugin's module until it has been imported."""
+
+
+@dataclass(slots=True)
+class Loading:
+    """A plugin on its way in."""
+
+    candidate: Candidate
+    manifest: Manifest
+    module: ModuleType = ABSENT
+    implementations: list[Implementation] = field(default_factory=list)
+    trial: Trial = field(default_factory=lambda: Trial((), ()))
+
+
+class BadHook(Exception):
+    """An implementation does not fit its specification."""
+
+
+class Loader:
+    """Loads once. Afterwards ``plugins`` holds the healthy ones in order and ``broken`` the others with reasons."""
+
+    def __init__(self, app: Flask, current: Callable[[], Snapshot]) -> None:
+        self.app = app
+        self.registry = PluginRegistry(current)
+        self.urls = UrlBook(app)
+        self.plugins: dict[str, Loading] = {}
+        self.broken: dict[str, Broken] = {}
+        self.implementations: dict[str, tuple[Implementation, ...]] = {}
+        self._manager = pluggy.PluginManager("crm")
+        self._manager.add_hookspecs(hookspecs)
+        self._names: frozenset[str] = frozenset()
+        self.blueprint_owners: dict[str, str] = {}
+
+    def load(self, candidates: Iterable[Candidate]) -> None:
+        """Load them all; never raises for what a plugin does."""
+        CoreBase.registry.configure()
+        usable = self._usable(candidates)
+        nodes = {n: Node(m.version, m.requires, rank=not c.ours) for n, (c, m) in usable.items()}
+        resolution = resolve(nodes, {name: why.reason for name, why in self.broken.items()})
+        self.broken.update({name: Broken(reason) for name, reason in resolution.problems.items()})
+        for name in resolution.order:
+            candidate, manifest = usable[name]
+            self._step(name, Loading(candidate, manifest), self._import)
+        for step in (self._verify, self._models, self._things, self._blueprints):
+            for name, plugin in list(self.plugins.items()):
+                if name in self.plugins:
+                    self._step(name, plugin, step)
+        self._refuse_undeclared()
+        for name, plugin in list(self.plugins.items()):
+            if name in self.plugins:
+                self._step(name, plugin, self._mount)
+        self._index()
+
+    def _usable(self, candidates: Iterable[Candidate]) -> dict[str, tuple[Candidate, Manifest]]:
+        usable: dict[str, tuple[Candidate, Manifest]] = {}
+        known = list(candidates)
+        self._names = frozenset(c.name for c in known)
+        for candidate in known:
+            manifest = candidate.manifest
+            if candidate.name in usable or candidate.name in self.broken:
+                continue  # the second of two with one name: listed with its own error, and counts for nothing
+            if manifest is None:
+                self.broken[candidate.name] = Broken(candidate.error)
+            elif not manifest.api_fits:
+                text = f"was written for API {manifest.api}; this core offers {API_VERSION}"
+                self.broken[candidate.name] = Broken(f"{text}: install a version of the plugin made for it")
+            else:
+                usable[candidate.name] = (candidate, manifest)
+        return usable
+
+    def _step(self, name: str, plugin: Loading, step: Callable[[str, Loading], None]) -> None:
+        missing = next((r for r in sorted(plugin.manifest.requires) if r in self.broken), None)
+        if missing is not None:
+            self.fail(name, f"requires {missing}, which is broken: {self.broken[missing].reason}", candidate=plugin)
+            return
+        before = Before.take(other for other in self.plugins if other != name)
+        try:
+            try:
+                step(name, plugin)
+            finally:
+                before.settle(name)
+        except (Exception, SystemExit) as error:
+            self.fail(name, _because(error), traceback.format_exc()[-TRACE_LIMIT:], plugin)
+
+    def fail(self, name: str, reason: str, trace: str = "", candidate: Loading | None = None) -> None:
+        """Mark a plugin broken, with those that require it, and take back everything they registered."""
+        gone = self.plugins.pop(name, candidate)
+        self.broken[name] = Broken(reason, trace)
+        nodes = {n: Node(p.manifest.version, p.manifest.requires) for n, p in self.plugins.items()}
+        for follower in sorted(dependants([name], nodes)):
+            other = self.plugins.pop(follower)
+            self.broken[follower] = Broken(f"requires {name}, which is broken: {reason}")
+            self._forget(follower, other)
+        if gone is not None:
+            self._forget(name, gone)
+
+    def _forget(self, name: str, plugin: Loading) -> None:
+        self.registry.remove(name)
+        self.urls.remove(name)
+        if self._manager.is_registered(plugin.module):
+            self._manager.unregister(plugin.module)
+        forget(name, plugin.candidate.module)
+
+    # -- the steps, each for every plugin before the next -------------------------------------------------------------
+
+    def _import(self, name: str, plugin: Loading) -> None:
+        module = plugin.candidate.module
+        _drop_stale(name, module, plugin.candidate.path)
+        plugin.module = importlib.import_module(f"{module}.plugin")
+        _check_folder(plugin.module, plugin.candidate.path)
+        self.plugins[name] = plugin
+        offers = getattr(plugin.module, "crm_hookspecs", None)
+        if offers is None or self._manager.parse_hookimpl_opts(plugin.module, "crm_hookspecs") is None:
+            return
+        if inspect.signature(offers).parameters:
+            raise BadHook("crm_hookspecs takes no arguments")
+        specs = offers()
+        for hook in _spec_names(specs):
+            if not hook.startswith(f"{name}_"):
+                raise BadHook(f"the hook {hook} it offers must be named {name}_something; rename it")
+        self._manager.add_hookspecs(specs)
+
+    def _verify(self, name: str, plugin: Loading) -> None:
+        for attribute in dir(plugin.module):
+            options = self._manager.parse_hookimpl_opts(plugin.module, attribute)
+            if options is None:
+                continue
+            hook = options.get("specname") or attribute
+            if options.get("wrapper") or options.get("hookwrapper"):
+                raise BadHook(f"{attribute} is a wrapper; hooks here only answer, so take wrapper out")
+            spec = getattr(self._manager.hook, hook, None)
+            if spec is None or not spec.has_spec():
+                self._check_absent(name, hook)
+                continue
+            function = getattr(plugin.module, attribute)
+            plugin.implementations.append(self._verified(name, hook, function, spec.spec))
+        self._manager.register(plugin.module, name)
+
+    def _verified(self, name: str, hook: str, function: Callable[..., Any], spec: Any) -> Implementation:
+        known = set(spec.argnames) | set(spec.kwargnames)
+        takes = inspect.signature(function).parameters
+        wrong = [p.name for p in takes.values() if p.name not in known or p.kind is not p.POSITIONAL_OR_KEYWORD]
+        if wrong:
+            may = ", ".join(spec.argnames) or "nothing"
+            raise BadHook(f"{hook} takes {', '.join(wrong)}, which the hook does not give; it may take {may}")
+        return Implementation(name, hook, function, frozenset(takes))
+
+    def _check_absent(self, name: str, hook: str) -> None:
+        """An unknown hook is a mistake, unless it belongs to a plugin that is not here or is broken."""
+        if hook.startswith("crm_"):
+            raise BadHook(f"{hook} is not a hook of this core; see docs/hooks.md for the hooks there are")
+        owner = max((n for n in self._names if hook.startswith(f"{n}_")), key=len, default=None)
+        if owner in self.plugins:
+            raise BadHook(f"{hook} is not a hook that plugin {owner!r} offers")
+
+    def _models(self, name: str, plugin: Loading) -> None:
+        models = self.registry.check(name, "crm_models", self._ask(plugin, "crm_models"))
+        # Tables attribute their owner first: the checks below go by it.
+        for model in models:
+            model.__table__.info.setdefault("plugin", name)
+        configure(name, plugin.manifest.requires)
+        self.registry.add(name, {"crm_models": models})
+
+    def _things(self, name: str, plugin: Loading) -> None:
+        hooks = [hook for hook in KINDS if hook != "crm_models"]
+        self.registry.add(name, {hook: self.registry.check(name, hook, self._ask(plugin, hook)) for hook in hooks})
+
+    def _ask(self, plugin: Loading, hook: str) -> Any:
+        found = next((i for i in plugin.implementations if i.hook == hook), None)
+        return None if found is None else found.function()
+
+    def _blueprints(self, name: str, plugin: Loading) -> None:
+        blueprints = self.registry.things("crm_blueprints", name)
+        plugin.trial = try_out(blueprints, name)
+        self.urls.check(blueprints, plugin.trial.rules)
+        self.urls.add(name, blueprints, plugin.trial.rules)
+
+    def _mount(self, name: str, plugin: Loading) -> None:
+        for blueprint in self.registry.things("crm_blueprints", name):
+            # Noted first, and for good: what a failing registration leaves on the app stays behind the gate.
+            self.blueprint_owners[blueprint.name] = name
+            self.app.register_blueprint(blueprint)
+
+    def _refuse_undeclared(self) -> None:
+        """Refuse plugins that name an action nobody declares; again, because what they declared goes with them."""
+        while True:
+            declared = self.registry.actions()
+            wrong = {name: self._undeclared(name, plugin, declared) for name, plugin in self.plugins.items()}
+            culprit = next((name for name, reason in wrong.items() if reason), None)
+            if culprit is None:
+                return
+            self.fail(culprit, wrong[culprit])
+
+    def _undeclared(self, name: str, plugin: Loading, declared: frozenset[str]) -> str:
+        named = [(f"route {endpoint}", action) for endpoint, action in plugin.trial.actions]
+        named += [(f"panel {panel.id}", panel.action) for panel in self.registry.things("crm_panels", name)]
+        for where, action in named:
+            if action not in declared:
+                return f"{where} needs the permission {action!r}, which nobody declares; add it to crm_permissions"
+        return ""
+
+    def _index(self) -> None:
+        """Implementations by hook, in plugin order."""
+        found: dict[str, list[Implementation]] = {}
+        for plugin in self.plugins.values():
+            for implementation in plugin.implementations:
+                found.setdefault(implementation.hook, []).append(implementation)
+        self.implementations = {hook: tuple(each) for hook, each in found.items()}
+
+
+def forget(name: str, module: str) -> None:
+    """Drop a plugin's modules, mappings and tables from this process, so that loading it again starts afresh."""
+    discard(name)
+    for loaded in [m for m in sys.modules if m == module or m.startswith(f"{module}.")]:
+        del sys.modules[loaded]
+    parent, _, last = module.rpartition(".")
+    if parent in sys.modules:
+        vars(sys.modules[parent]).pop(last, None)
+    importlib.invalidate_caches()
+
+
+def _drop_stale(name: str, module: str, path: Path | None) -> None:
+    """A module of this name from another folder (an earlier app of this process) must not stand in for this one."""
+    loaded = sys.modules.get(module)
+    if loaded is None or path is None:
+        return
+    if path not in {Path(folder).resolve() for folder in getattr(loaded, "__path__", ())}:
+        forget(name, module)
+
+
+def _check_folder(module: ModuleType, path: Path | None) -> None:
+    """What was imported must be what was found: another package of that name may come first on the path."""
+    if path is not None and Path(module.__file__ or "").resolve().parent != path:
+        raise ImportError(f"{module.__name__} was found in {path} but imported from {module.__file__}; rename one")
+
+
+def _spec_names(specs: Any) -> list[str]:
+    return [name for name in dir(specs) if getattr(getattr(specs, name), "crm_spec", None) is not None]
+
+
+def _because(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.filename}, line {error.lineno}: {error.msg}"
+    return f"{type(error).__name__}: {error}".strip()

@@ -1,0 +1,289 @@
+"""Deciding: deny by default, deny wins, and the three administrators stay apart (三员分立)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import current_app, has_request_context, request
+from flask_babel import gettext as _
+from sqlalchemy import exists, inspect, or_, select
+
+from core.auth.models import User
+from core.contract.protocols import runtime
+from core.contract.types import Action, ScopeProvider
+from core.db.session import Access, CrmSession, new_session, request_session
+from core.db.types import now
+from core.orgs.models import Employee
+from core.permissions.models import Grant, GrantOrganisation, Kind, Role, UserRole
+from core.permissions.reach import NOTHING, HeldGrant, OrgReach, reach, takes_all
+
+_HELD = "crm.permissions.held"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether, and why. The reasons are translated and name no customer."""
+
+    allowed: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What one user holds today."""
+
+    user_id: int
+    active: bool
+    kinds: frozenset[str]
+    grants: tuple[HeldGrant, ...]
+
+    @property
+    def administers(self) -> bool:
+        """True for a system, security or audit administrator."""
+        return any(Kind(kind).administers for kind in self.kinds)
+
+    @property
+    def conflicting(self) -> bool:
+        """True when an administrator's role is held together with any other kind of role."""
+        return self.administers and len(self.kinds) > 1
+
+    def on(self, action: str) -> list[HeldGrant]:
+        """The grants that speak about the action."""
+        return [g for g in self.grants if g.matches(action)]
+
+
+# -- actions -----------------------------------------------------------------------------------------------------------
+
+_core_actions: dict[str, Action] = {}
+
+
+def declare(*actions: Action) -> None:
+    """Declare actions of the core itself; plugins use ``crm_permissions``."""
+    _core_actions.update({action.name: action for action in actions})
+
+
+def declared(name: str) -> Action | None:
+    """The action of that name, as declared by the core or by a plugin that is on."""
+    return next((action for action in actions() if action.name == name), None)
+
+
+def actions() -> Iterator[Action]:
+    """All actions that are declared now. Grants of anything else count for nothing."""
+    yield from _core_actions.values()
+    for _plugin, action in runtime().registry.of("crm_permissions"):
+        yield action
+
+
+# -- decisions ---------------------------------------------------------------------------------------------------------
+
+
+def decide(user_id: int, action: str, subject: str | None = None, key: str | int | None = None) -> Verdict:
+    """May this user do this: at all, or to that one thing?
+
+    Args:
+        user_id: whose roles count.
+        action: such as ``customers.party.view``.
+        subject: kind of the thing, such as ``customers.party``; with ``key``, the row has to be in reach as well.
+        key: the thing's key.
+    """
+    holder = held_by(user_id)
+    verdict = _by_grants(holder, action)
+    if not verdict.allowed:
+        return verdict
+    vetoes = _vetoes(user_id, action, subject, key)
+    if vetoes:
+        return Verdict(False, vetoes)
+    if subject is None or key is None:
+        return verdict
+    if _in_reach(Access(user_id, action, reach(holder.on(action))), subject, key):
+        return verdict
+    return Verdict(False, (_("It lies outside the scope of your roles."),))
+
+
+def reach_of(user_id: int, action: str) -> OrgReach:
+    """How far the action reaches for the user; nothing when they may not do it."""
+    if not decide(user_id, action).allowed:
+        return NOTHING
+    return reach(held_by(user_id).on(action))
+
+
+def _by_grants(holder: Holder, action: str) -> Verdict:
+    known = declared(action)
+    if known is None:
+        return Verdict(False, (_("No module that is on offers this."),))
+    if not holder.active:
+        return Verdict(False, (_("The user is disabled."),))
+    if holder.conflicting:
+        return Verdict(False, (_("An administrator's role may not be held together with another kind of role."),))
+    if holder.administers and known.business_data:
+        return Verdict(False, (_("Administrators see no business data."),))
+    grants = holder.on(action)
+    denials = [g for g in grants if takes_all(g) or (not g.allows and not known.business_data)]
+    if denials:
+        return Verdict(False, tuple(_("The role %(role)s forbids it.", role=g.role_label) for g in denials))
+    allows = [g for g in grants if g.allows]
+    if not allows:
+        return Verdict(False, (_("None of your roles grants it."),))
+    return Verdict(True, tuple(_("The role %(role)s grants it.", role=g.role_label) for g in allows))
+
+
+def _vetoes(user_id: int, action: str, subject: str | None, key: str | int | None) -> tuple[str, ...]:
+    text = None if key is None else str(key)
+    votes = runtime().dispatch.collect("crm_decide", user_id=user_id, action=action, subject=subject, key=text)
+    return tuple(vote.reason for vote in votes.values() if vote is not None and not vote.allow)
+
+
+def _in_reach(access: Access, subject: str, key: str | int) -> bool:
+    provider = _provider(subject)
+    if provider is None:
+        return False
+    mapper = inspect(provider.model)
+    attribute = mapper.get_property_by_column(mapper.local_table.c[provider.key]).class_attribute
+    try:
+        value = mapper.local_table.c[provider.key].type.python_type(key)
+    except ValueError:
+        return False
+    with new_session(access=access, mode="read") as session:
+        return bool(session.scalar(select(exists(select(provider.model).where(attribute == value)))))
+
+
+def _provider(subject: str) -> ScopeProvider | None:
+    providers: Iterable[tuple[str, ScopeProvider]] = runtime().registry.of("crm_scope_providers")
+    return next((provider for _plugin, provider in providers if provider.subject == subject), None)
+
+
+# -- why ---------------------------------------------------------------------------------------------------------------
+
+
+def explain(user_id: int, subject: str, key: str | int) -> list[str]:
+    """Why the user can, or cannot, see one thing: each action on it, and which role, scope and place decided."""
+    lines = []
+    about = [a for a in actions() if a.name.startswith(f"{subject}.")]
+    holder = held_by(user_id)
+    for action in about:
+        verdict = decide(user_id, action.name, subject, key)
+        head = _("Allowed") if verdict.allowed else _("Refused")
+        lines.append(f"{action.name}: {head}. " + " ".join(verdict.reasons))
+        for grant in holder.on(action.name):
+            lines.append(_explain_grant(holder.user_id, grant, action.name, subject, key))
+    return lines
+
+
+def _explain_grant(user_id: int, grant: HeldGrant, action: str, subject: str, key: str | int) -> str:
+    values = {"role": grant.role_label, "action": grant.action, "scope": grant.scope}
+    if not grant.allows:
+        return str(_("The role %(role)s forbids %(action)s within: %(scope)s.", **values))
+    if _in_reach(Access(user_id, action, reach([grant])), subject, key):
+        return str(_("The role %(role)s grants %(action)s within: %(scope)s. It lies inside.", **values))
+    return str(_("The role %(role)s grants %(action)s within: %(scope)s. It lies outside.", **values))
+
+
+def holders_hint(action: str) -> str:
+    """Whom to ask for an action: the roles that grant it, then the security administrators' role."""
+    with _reading() as session:
+        rows = session.execute(
+            select(Role.label, Grant.action, Role.kind)
+            .join(Grant, Grant.role_id == Role.id)
+            .where(Grant.effect == "allow")
+            .order_by(Role.label)
+        ).all()
+        security = session.scalars(select(Role.label).where(Role.kind == "security").order_by(Role.label)).all()
+    known = declared(action)
+    granting = [
+        label
+        for label, pattern, kind in rows
+        if (action.startswith(pattern[:-1]) if pattern.endswith("*") else action == pattern)
+        and not (Kind(kind).administers and known is not None and known.business_data)
+    ]
+    return ", ".join(dict.fromkeys([*granting, *security]))
+
+
+# -- what is held ------------------------------------------------------------------------------------------------------
+
+
+def today() -> date:
+    """The bank's day."""
+    return now().astimezone(ZoneInfo(current_app.config["CRM"].timezone)).date()
+
+
+def held_by(user_id: int) -> Holder:
+    """What the user holds, read once per request and afresh for the next, so that a change holds at once."""
+    if not has_request_context():
+        return _read(user_id)
+    kept: dict[int, Holder] = request.environ.setdefault(_HELD, {})
+    if user_id not in kept:
+        kept[user_id] = _read(user_id)
+    return kept[user_id]
+
+
+def forget() -> None:
+    """Read again what is held, within this request, after it has been changed."""
+    if has_request_context():
+        request.environ.pop(_HELD, None)
+
+
+@contextmanager
+def _reading() -> Iterator[CrmSession]:
+    """The request's session, or one of its own outside requests, so that nothing stays open."""
+    if has_request_context():
+        yield request_session()
+    else:
+        with new_session(mode="read") as session:
+            yield session
+
+
+def _read(user_id: int) -> Holder:
+    with _reading() as session, session.no_autoflush:
+        person = session.execute(
+            select(User.active, User.employee_id, Employee.org_id, Employee.valid_from, Employee.valid_to)
+            .outerjoin(Employee, Employee.id == User.employee_id)
+            .where(User.id == user_id)
+        ).first()
+        if person is None:
+            return Holder(user_id, False, frozenset(), ())
+        day = today()
+        employed = person.org_id is not None and _valid(day, person.valid_from, person.valid_to)
+        employee, home = (person.employee_id, person.org_id) if employed else (None, None)
+        roles = session.execute(
+            select(UserRole.org_id, Role.id, Role.name, Role.label, Role.kind)
+            .join(Role, Role.id == UserRole.role_id)
+            .where(
+                UserRole.user_id == user_id,
+                or_(UserRole.valid_from.is_(None), UserRole.valid_from <= day),
+                or_(UserRole.valid_to.is_(None), UserRole.valid_to >= day),
+            )
+        ).all()
+        grants = _grants(session, {r.id for r in roles})
+    held = [
+        HeldGrant(r.name, r.label, r.kind, g.action, g.effect, g.scope, g.line,
+                  home if r.org_id is None else r.org_id, listed, employee)
+        for r in roles
+        for g, listed in grants.get(r.id, ())
+    ]
+    return Holder(user_id, bool(person.active), frozenset(r.kind for r in roles), tuple(held))
+
+
+def _valid(day: date, first: date | None, last: date | None) -> bool:
+    return (first is None or first <= day) and (last is None or day <= last)
+
+
+def _grants(session: CrmSession, roles: set[int]) -> dict[int, list[tuple[Any, frozenset[int]]]]:
+    if not roles:
+        return {}
+    listed: dict[int, set[int]] = {}
+    for grant_id, org_id in session.execute(
+        select(GrantOrganisation.grant_id, GrantOrganisation.org_id)
+        .join(Grant, Grant.id == GrantOrganisation.grant_id)
+        .where(Grant.role_id.in_(roles))
+    ):
+        listed.setdefault(grant_id, set()).add(org_id)
+    found: dict[int, list[tuple[Any, frozenset[int]]]] = {}
+    columns = (Grant.id, Grant.role_id, Grant.action, Grant.effect, Grant.scope, Grant.line)
+    for row in session.execute(select(*columns).where(Grant.role_id.in_(roles)).order_by(Grant.id)):
+        found.setdefault(row.role_id, []).append((row, frozenset(listed.get(row.id, ()))))
+    return found

@@ -1,0 +1,32 @@
+"""The warehouse: files of source systems in, published partitions, datasets out. See ``docs/warehouse.md``."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from core.extensions import db
+from core.warehouse import models, partitions
+from core.warehouse.datasets import Range, Rows, query
+from core.warehouse.feeds import UnknownDataset
+from core.warehouse.partitions import TableStatus
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+__all__ = ["Range", "Rows", "TableStatus", "UnknownDataset", "as_of", "init_app", "models", "query", "status"]
+
+
+def init_app(app: Flask) -> None:
+    """Nothing to set up: folders and the engine come with the first load or query."""
+    app.extensions["crm.warehouse"] = app.config["CRM"].warehouse
+
+
+def as_of(feed: str) -> date | None:
+    """The newest published day of a feed; None when nothing is published: 缺数, not 0."""
+    return partitions.as_of(db.session(), feed)
+
+
+def status() -> list[TableStatus]:
+    """How far each table of each source is."""
+    return partitions.status(db.session())

@@ -1,0 +1,136 @@
+"""What has been delivered: data files with their days, and whether the control file says they are complete."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from core.warehouse.reading import digests
+from core.warehouse.sources import Control, Source, Table, day_pattern, resolve
+
+
+class LoadFailed(Exception):
+    """A file cannot be loaded as it is; yesterday stays served. ``position`` tells which of the day's, when known."""
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class LoadHeld(Exception):
+    """A file is loadable but suspicious; somebody must look at it and release it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One data file of one day."""
+
+    source: Source
+    table: Table
+    business_date: date
+    path: Path
+    control: Path | None
+
+    @property
+    def ready(self) -> bool:
+        """True when nothing is awaited any more."""
+        return self.control is None or self.control.is_file()
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Size in bytes and time of change in nanoseconds."""
+        found = self.path.stat()
+        return found.st_size, found.st_mtime_ns
+
+
+def deliveries(source: Source, instance: Path) -> list[Delivery]:
+    """Every data file there is, oldest day first, complete or not."""
+    found = [d for table in source.tables for d in _of_table(source, table, instance)]
+    return sorted(found, key=lambda d: (d.business_date, d.table.name, str(d.path)))
+
+
+def _of_table(source: Source, table: Table, instance: Path) -> Iterator[Delivery]:
+    pattern = str(resolve(source, instance) / table.file)
+    days = re.compile(
+        re.escape(pattern).replace(re.escape("{date}"), f"(?P<day>{day_pattern(source.date_format)})", 1)
+        .replace(re.escape("{date}"), "(?P=day)")
+    )  # fmt: skip
+    for name in glob.iglob("*".join(glob.escape(part) for part in pattern.split("{date}"))):
+        match, path = days.fullmatch(name), Path(name)
+        if match is None or not path.is_file():
+            continue
+        day = source.business_date or _day(match["day"], source.date_format)
+        if day is not None:
+            written = match.groupdict().get("day") or day.strftime(source.date_format)
+            yield Delivery(source, table, day, path, _control(table.control, path, written))
+
+
+def _day(text: str, layout: str) -> date | None:
+    try:
+        return datetime.strptime(text, layout).date()
+    except ValueError:
+        return None
+
+
+def _control(control: Control | None, path: Path, day: str) -> Path | None:
+    if control is None:
+        return None
+    name = control.file.replace("{file}", path.name).replace("{stem}", path.name.partition(".")[0])
+    return path.parent / name.replace("{date}", day)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a file is, as far as it is known before it is read line by line."""
+
+    sha256: str
+    rows: int | None
+    """Rows the control file promises, None when it says nothing."""
+
+
+def verify(delivery: Delivery) -> Verified:
+    """Compare the file with its control file.
+
+    Raises:
+        LoadFailed: they differ, or the control file cannot be read. Both values are named.
+    """
+    sha256, md5 = digests(delivery.path)
+    said = _said(delivery)
+    found = {
+        "file": delivery.path.name,
+        "bytes": str(delivery.path.stat().st_size),
+        "md5": md5,
+        "sha256": sha256,
+        "date": delivery.business_date.strftime(delivery.source.date_format),
+    }
+    for key, value in said.items():
+        if key != "rows" and value.lower() != found[key].lower():
+            raise LoadFailed(f"control file says {key} {value}, the file has {found[key]}")
+    return Verified(sha256, _rows(said))
+
+
+def _said(delivery: Delivery) -> dict[str, str]:
+    control = delivery.table.control
+    if control is None or delivery.control is None or not control.fields:
+        return {}
+    try:
+        text = delivery.control.read_text(control.charset).strip()
+    except (UnicodeDecodeError, OSError) as error:
+        raise LoadFailed(f"control file {delivery.control.name}: {error}") from error
+    values = [value.strip() for value in text.split(control.delimiter)]
+    if len(values) != len(control.fields):
+        message = f"{len(values)} fields instead of {len(control.fields)} ({control.delimiter.join(control.fields)})"
+        raise LoadFailed(f"control file {delivery.control.name} has {message}")
+    return {key: value for key, value in zip(control.fields, values, strict=True) if key != "-"}
+
+
+def _rows(said: dict[str, str]) -> int | None:
+    if "rows" not in said:
+        return None
+    if not said["rows"].isdigit():
+        raise LoadFailed(f"control file says rows {said['rows']}, which is no number")
+    return int(said["rows"])

@@ -1,0 +1,232 @@
+"""A delivered file made into a Parquet file in the staging folder, with what had to be refused.
+
+What is written on the way holds masked forms and tokens only. Memory is bounded: lines stream through, and the checks
+that need all of them run in the engine, which spills to disk.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from core.contract import Column, Feed
+from core.db.masks import mask
+from core.db.secrets import keyed_index
+from core.warehouse import engine
+from core.warehouse.arrival import Delivery, LoadFailed, LoadHeld, Verified
+from core.warehouse.failpoints import reach
+from core.warehouse.partitions import secret, stored
+from core.warehouse.reading import LONGEST, digests, open_data, raw_lines
+from core.warehouse.rows import Accepted, Refusal, read
+
+MOST_REFUSED = 100_000
+"""Refused lines kept at most; a file with more is no such file, whatever its limit says."""
+ROW_GROUP = 20_000
+LINE = "_line"
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class Staged:
+    """One file ready to be published."""
+
+    delivery: Delivery
+    feed: Feed
+    file: Path
+    sha256: str
+    """Of the Parquet file."""
+    source_sha256: str
+    rows_read: int
+    rows: int
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def accepted(self) -> Iterator[Mapping[str, Any]]:
+        """The accepted rows, typed, identifiers in plain text: read from the delivered file a second time."""
+        if digests(self.delivery.path)[0] != self.source_sha256:
+            raise LoadFailed(f"{self.delivery.path.name} changed while it was being loaded")
+        refused = {refusal.line for refusal in self.refusals}
+        names = [column.name for column in self.feed.columns]
+        for row in read(self.delivery.path, self.delivery.table, self.feed):
+            if isinstance(row, Accepted) and row.line not in refused:
+                yield dict(zip(names, row.values, strict=True))
+
+
+References = Callable[[str], Sequence[str]]
+"""From a feed to the paths of the Parquet files its references are looked up in."""
+
+
+def stage(
+    delivery: Delivery, feed: Feed, verified: Verified, folder: Path, references: References, progress: Progress
+) -> Staged:
+    """Read, check and write one file into ``folder``, which is empty and below the warehouse folder.
+
+    Raises:
+        LoadFailed: another number of rows than promised, or the file changed or is no such file.
+    """
+    stamp = delivery.stamp
+    lines, refusals, count = folder / "lines.csv", [], 0
+    with _private(lines) as out:
+        writer = csv.writer(out, lineterminator="\n")
+        make = _masked(feed)
+        for row in read(delivery.path, delivery.table, feed):
+            count += 1
+            if isinstance(row, Accepted):
+                writer.writerow(make(row))
+            else:
+                refusals.append(row)
+                _bearable(refusals)
+            if count % 20_000 == 0:
+                progress(count)
+    if verified.rows is not None and verified.rows != count:
+        raise LoadFailed(f"control file says {verified.rows} rows, the file has {count}")
+    if delivery.stamp != stamp:
+        raise LoadFailed(f"{delivery.path.name} changed while it was being loaded")
+    reach("rows_read")
+    typed = _typed(feed, lines)
+    refusals += _late(delivery, feed, typed, references)
+    _bearable(refusals)
+    file, rows = _write(feed, typed, sorted({refusal.line for refusal in refusals}))
+    typed.unlink()
+    return Staged(delivery, feed, file, digests(file)[0], verified.sha256, count, rows, sorted(refusals, key=_number))
+
+
+def hold_if_suspicious(staged: Staged, rows_before: int) -> None:
+    """Raise ``LoadHeld`` for an empty full file after one with rows, and for too many refused lines."""
+    table = staged.delivery.table
+    if table.mode == "full" and staged.rows_read == 0 and rows_before > 0:
+        raise LoadHeld(f"the full file is empty; the last one had {rows_before} rows")
+    if len(staged.refusals) > table.reject_limit * staged.rows_read:
+        share = f"{len(staged.refusals)} of {staged.rows_read}"
+        raise LoadHeld(f"{share} lines are refused, more than {table.reject_limit}")
+
+
+def _number(refusal: Refusal) -> int:
+    return refusal.line
+
+
+def _bearable(refusals: list[Refusal]) -> None:
+    if len(refusals) > MOST_REFUSED:
+        first = refusals[0]
+        raise LoadFailed(f"more than {MOST_REFUSED} lines are refused, the first {first.line}: {first.message}")
+
+
+def _private(path: Path) -> Any:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    return os.fdopen(handle, "w", encoding="utf-8", newline="", buffering=1 << 20)
+
+
+def _masked(feed: Feed) -> Callable[[Accepted], list[Any]]:
+    """From an accepted line to what may be written: number, values, and for C2 columns masked form and token."""
+    secrets = {number: column.data_class for number, column in enumerate(feed.columns, 1) if secret(column)}
+    if not secrets:
+        return lambda row: [row.line, *row.values]
+
+    @lru_cache(maxsize=4096)
+    def pair(value: str, data_class: str) -> tuple[str, str]:
+        return mask(value, data_class), keyed_index(value, f"warehouse.{data_class}")
+
+    last_first = sorted(secrets.items(), reverse=True)
+
+    def make(row: Accepted) -> list[Any]:
+        out = [row.line, *row.values]
+        for number, data_class in last_first:
+            value = out[number]
+            out[number : number + 1] = (None, None) if value is None else pair(value, data_class)
+        return out
+
+    return make
+
+
+def _typed(feed: Feed, lines: Path) -> Path:
+    """The lines as an unsorted Parquet file, which the checks read several times."""
+    target = lines.with_name("typed.parquet")
+    columns = {LINE: "BIGINT", **stored(feed)}
+    types = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in columns.items())
+    engine.run(
+        f"COPY (SELECT * FROM read_csv({_text(str(lines))}, columns = {{{types}}}, auto_detect = false, "
+        "header = false, delim = ',', quote = '\"', escape = '\"', nullstr = '', parallel = false, "
+        f"new_line = '\\n', max_line_size = {4 * LONGEST}, buffer_size = {16 * LONGEST})) "
+        f"TO {_text(str(target))} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP})"
+    )
+    lines.unlink()
+    return target
+
+
+def _source(typed: Path) -> str:
+    return f"read_parquet({_text(str(typed))})"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _name(value: str) -> str:
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _late(delivery: Delivery, feed: Feed, typed: Path, references: References) -> list[Refusal]:
+    """Refusals that only all lines together show: keys that come again, references that lead nowhere."""
+    found: dict[int, tuple[str, str, str]] = {}
+    for (number,) in _repeated(feed, typed):
+        found[number] = ("duplicate_key", f"an earlier line has the same {', '.join(feed.key)}", feed.key[0])
+    for column in feed.columns:
+        if column.references:
+            for (number,) in _unresolved(column, typed, references):
+                message = f"{column.name} is in no row of {column.references.rpartition('.')[0]}"
+                found.setdefault(number, ("unknown_reference", message, column.name))
+    return list(_with_bytes(delivery, found)) if found else []
+
+
+def _repeated(feed: Feed, typed: Path) -> list[tuple[Any, ...]]:
+    """Lines whose key an earlier one has."""
+    keys = ", ".join(_name(name) for name in feed.key)
+    same = " AND ".join(f"l.{_name(name)} = k.{_name(name)}" for name in feed.key)
+    # Counting first: numbering a million rows takes far more memory, and there is seldom anything to number.
+    several = f"SELECT {keys}, min({LINE}) AS first FROM {_source(typed)} GROUP BY {keys} HAVING count(*) > 1"
+    return engine.run(
+        f"SELECT {LINE} FROM {_source(typed)} AS l JOIN ({several}) AS k ON {same} AND l.{LINE} > k.first ORDER BY 1"
+    )
+
+
+def _unresolved(column: Column, typed: Path, references: References) -> list[tuple[Any, ...]]:
+    other, _, key = column.references.rpartition(".")
+    files = list(references(other))
+    given = f"SELECT {LINE} FROM {_source(typed)} AS l WHERE {_name(column.name)} IS NOT NULL"
+    if not files:
+        return engine.run(given)
+    same = f"r.{_name(key)} = l.{_name(column.name)}"
+    there = f"SELECT 1 FROM read_parquet($files, union_by_name = true) AS r WHERE {same}"
+    return engine.run(f"{given} AND NOT EXISTS ({there})", {"files": files})
+
+
+def _with_bytes(delivery: Delivery, found: Mapping[int, tuple[str, str, str]]) -> Iterator[Refusal]:
+    with open_data(delivery.path) as data:
+        for number, raw in raw_lines(data):
+            if number in found:
+                reason, message, column = found[number]
+                yield Refusal(number, raw, reason, message, column)
+
+
+def _write(feed: Feed, typed: Path, refused: Sequence[int]) -> tuple[Path, int]:
+    """Sorted so that the facts of one account lie together, and so that the same file gives the same bytes."""
+    target = typed.with_name("rows.parquet")
+    order = [*(column.name for column in feed.columns if column.references), *feed.key, LINE]
+    columns = ", ".join(_name(name) for name in stored(feed))
+    engine.run(
+        f"COPY (SELECT {columns} FROM {_source(typed)} "
+        f"WHERE {LINE} NOT IN (SELECT unnest(CAST($refused::JSON AS BIGINT[]))) "
+        f"ORDER BY {', '.join(map(_name, order))}) "
+        f"TO {_text(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})",
+        {"refused": json.dumps(refused)},
+    )
+    with target.open("rb") as done:
+        os.fsync(done.fileno())
+    rows = engine.run(f"SELECT count(*) FROM read_parquet({_text(str(target))})")[0][0]
+    return target, int(rows)

@@ -1,0 +1,1 @@
+"""Business modules. Each folder is one plugin; see docs/plugins."""

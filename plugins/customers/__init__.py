@@ -1,0 +1,1 @@
+"""Customers: who the bank serves, found, listed and seen from all sides."""

@@ -1,0 +1,1 @@
+"""The domain of customers. Takes a session, returns values, knows no Flask."""

@@ -1,0 +1,1 @@
+"""System: what administrators see and switch. Holds no business data."""

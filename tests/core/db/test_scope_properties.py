@@ -1,0 +1,241 @@
+"""Random banks, readers and statements on one engine, against a plain-Python oracle of who may see what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, exists, func, literal, select, union_all, update
+from sqlalchemy.orm import aliased, joinedload, selectinload, subqueryload
+
+from core.db.session import ScopeError
+
+ORGS = 7
+PARTIES = 8
+
+
+@dataclass(frozen=True)
+class World:
+    """Tree by parent (index 0 is the root), home of each party, owner of each party, accounts by party."""
+
+    parents: tuple[int, ...]
+    homes: tuple[int, ...]
+    owners: tuple[int, ...]
+    accounts: tuple[int, ...]
+
+    def path(self, org: int) -> str:
+        return f"/{org}/" if org == 1 else f"{self.path(self.parents[org - 2])}{org}/"
+
+    def below(self, org: int) -> set[int]:
+        return {o for o in range(1, ORGS + 1) if self.path(o).startswith(self.path(org))}
+
+
+@dataclass(frozen=True)
+class Reader:
+    orgs: frozenset[int]
+    employee: int | None
+    whole: bool
+
+    def sees(self, world: World) -> set[int]:
+        """The oracle."""
+        covered: set[int] = set().union(*(world.below(o) for o in self.orgs)) if self.orgs else set()
+        return {
+            p
+            for p in range(1, PARTIES + 1)
+            if self.whole or world.homes[p - 1] in covered or (self.employee and world.owners[p - 1] == self.employee)
+        }
+
+    def reach(self, world: World, bank: Any) -> Any:
+        return bank.Reach(frozenset(world.path(o) for o in self.orgs), self.employee, self.whole)
+
+
+org = st.integers(1, ORGS)
+worlds = st.builds(
+    World,
+    st.tuples(*(st.integers(1, n) for n in range(1, ORGS))),
+    st.tuples(*(org for _ in range(PARTIES))),
+    st.tuples(*(st.integers(1, 3) for _ in range(PARTIES))),
+    st.lists(st.integers(1, PARTIES), min_size=4, max_size=12).map(tuple),
+)
+readers = st.builds(
+    Reader, st.frozensets(org, max_size=2), st.none() | st.integers(1, 3), st.sampled_from([False, False, False, True])
+)
+
+
+def fill(bank: Any, world: World) -> None:
+    with bank.past() as s:
+        for model in (bank.Meeting, bank.Ownership, bank.Tag, bank.Account, bank.Case, bank.Party, bank.Org):
+            s.execute(delete(model))
+        s.add_all(bank.Org(id=o, path=world.path(o)) for o in range(1, ORGS + 1))
+        s.flush()
+        s.add_all(bank.Party(id=p, name=f"n{p}", home_org_id=world.homes[p - 1]) for p in range(1, PARTIES + 1))
+        s.flush()
+        s.add_all(bank.Ownership(id=p, party_id=p, employee_id=world.owners[p - 1]) for p in range(1, PARTIES + 1))
+        s.add_all(bank.Account(id=n, party_id=p, balance=n) for n, p in enumerate(world.accounts, 1))
+
+
+def account_ids(world: World, parties: set[int]) -> set[int]:
+    return {n for n, p in enumerate(world.accounts, 1) if p in parties}
+
+
+def p_get(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    party = s.get(b.Party, k)
+    assert (party is not None) == (k in see)
+    if party is not None:
+        assert {a.id for a in party.accounts} == account_ids(w, {k})
+
+
+def p_alias_join(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    other = aliased(b.Party)
+    rows = s.execute(select(b.Party.id, other.id).join(other, other.id >= b.Party.id)).all()
+    assert {tuple(r) for r in rows} == {(i, j) for i in see for j in see if i <= j}
+    outer = s.execute(select(b.Party.id, other.id).outerjoin(other, other.id == b.Party.id + k)).all()
+    assert {tuple(r) for r in outer} == {(i, i + k if i + k in see else None) for i in see}
+
+
+def p_relation_join(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    assert set(s.scalars(select(b.Account.id).join(b.Account.party))) == account_ids(w, see)
+    rows = s.execute(select(b.Account.id).outerjoin(b.Account.party).where(b.Party.id.is_(None))).all()
+    assert rows == []
+
+
+def p_exists(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    assert bool(s.scalar(select(exists().where(b.Party.id == k)))) == (k in see)
+    assert set(s.scalars(select(b.Party.id).where(b.Party.accounts.any()))) == see & set(w.accounts)
+    assert set(s.scalars(select(b.Account.id).where(b.Account.party.has(b.Party.id >= k)))) == account_ids(
+        w, {p for p in see if p >= k}
+    )
+    assert s.scalars(select(b.Org.id).where(literal(k).in_(select(b.Party.id)))).all() == (
+        list(range(1, ORGS + 1)) if k in see else []
+    )
+
+
+def p_count(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    assert s.scalar(select(func.count()).select_from(b.Party)) == len(see)
+    assert s.scalar(select(func.count(b.Account.id))) == len(account_ids(w, see))
+    per_party = select(func.count(b.Account.id)).where(b.Account.party_id == b.Party.id).scalar_subquery()
+    rows = {tuple(r) for r in s.execute(select(b.Party.id, per_party))}
+    assert rows == {(p, len(account_ids(w, {p}))) for p in see}
+    assert (s.scalar(select(func.sum(b.Account.balance))) or 0) == sum(account_ids(w, see))
+
+
+def p_union(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    parts = union_all(select(b.Party.id).where(b.Party.id <= k), select(b.Party.id).where(b.Party.id > k))
+    assert sorted(s.scalars(parts)) == sorted(see)
+    cte = select(b.Account.party_id, func.count().label("n")).group_by(b.Account.party_id).cte()
+    rows = s.execute(select(b.Party.id, cte.c.n).join(cte, cte.c.party_id == b.Party.id)).all()
+    assert {tuple(r) for r in rows} == {(p, len(account_ids(w, {p}))) for p in see & set(w.accounts)}
+
+
+def p_eager(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    for load in (joinedload, selectinload, subqueryload):
+        found = s.scalars(select(b.Party).options(load(b.Party.accounts)).where(b.Party.id <= k)).unique().all()
+        assert {p.id for p in found} == {p for p in see if p <= k}
+        assert {a.id for p in found for a in p.accounts} == account_ids(w, {p for p in see if p <= k})
+        s.expunge_all()
+
+
+def p_page(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    page = s.scalars(select(b.Party.id).where(b.Party.id > k).order_by(b.Party.id).limit(3)).all()
+    assert page == sorted(p for p in see if p > k)[:3]
+
+
+def p_refresh(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    for party in s.scalars(select(b.Party)).all():
+        s.expire(party)
+        assert party.name == f"n{party.id}"
+        s.refresh(party)
+
+
+def p_bulk(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    touched = s.scalars(update(b.Account).where(b.Account.id >= k).values(balance=0).returning(b.Account.id)).all()
+    assert set(touched) == {a for a in account_ids(w, see) if a >= k}
+    gone = s.scalars(delete(b.Account).where(b.Account.id < k).returning(b.Account.id)).all()
+    assert set(gone) == {a for a in account_ids(w, see) if a < k}
+    s.rollback()
+
+
+def p_core(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    with pytest.raises(ScopeError):
+        s.execute(select(b.Party.__table__))
+    s.rollback()
+
+
+def p_write(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    s.add(b.Account(id=1000, party_id=k))
+    try:
+        s.flush()
+        assert k in see
+    except ScopeError:
+        assert k not in see
+    s.rollback()
+
+
+PATHS = [
+    p_get,
+    p_alias_join,
+    p_relation_join,
+    p_exists,
+    p_count,
+    p_union,
+    p_eager,
+    p_page,
+    p_refresh,
+    p_bulk,
+    p_core,
+    p_write,
+]
+steps = st.lists(st.tuples(readers, st.sampled_from(PATHS), st.integers(1, PARTIES)), min_size=2, max_size=8)
+
+
+def walk(bank: Any, world: World, walked: Any) -> None:
+    fill(bank, world)
+    for reader, path, k in walked:
+        with bank.session(reader.reach(world, bank)) as session:
+            path(bank, session, world, reader.sees(world), k)
+
+
+@settings(max_examples=60)
+@given(world=worlds, walked=steps)
+def test_readers_alternate_on_sqlite(bank: Any, world: World, walked: Any) -> None:
+    walk(bank, world, walked)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(world=worlds, walked=steps)
+def test_readers_alternate_on_sqlite_at_length(bank: Any, world: World, walked: Any) -> None:
+    walk(bank, world, walked)
+
+
+@pytest.mark.database("empty")
+@settings(max_examples=10)
+@given(world=worlds, walked=steps)
+def test_readers_alternate_on_both(bank_on_both: Any, world: World, walked: Any) -> None:
+    walk(bank_on_both, world, walked)
+
+
+@settings(max_examples=25)
+@given(world=worlds, later=worlds, reader=readers, path=st.sampled_from(PATHS), k=st.integers(1, PARTIES))
+def test_moves_hold_at_once(bank: Any, world: World, later: World, reader: Reader, path: Any, k: int) -> None:
+    """Organisations move, parties change home and owner: the next session of the same reader sees it."""
+    walk(bank, world, [(reader, path, k)])
+    fill(bank, later)
+    with bank.session(reader.reach(world, bank)) as s:
+        paths = {world.path(o) for o in reader.orgs}
+        covered = {o for o in range(1, ORGS + 1) if any(later.path(o).startswith(p) for p in paths)}
+        own = {p for p in range(1, PARTIES + 1) if reader.employee and later.owners[p - 1] == reader.employee}
+        at_home = {p for p in range(1, PARTIES + 1) if reader.whole or later.homes[p - 1] in covered}
+        expected = own | at_home
+        assert set(s.scalars(select(bank.Party.id))) == expected
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_one_engine_caches_across_readers(bank: Any, path: Any) -> None:
+    """The same statement shape for each reader in turn, twice over, so that the second round is all cache hits."""
+    world = World((1, 1, 2, 2, 3, 3), (1, 2, 3, 4, 5, 6, 7, 4), (1, 2, 3, 1, 2, 3, 1, 2), (1, 2, 3, 4, 5, 6, 7, 8, 4))
+    all_readers = [Reader(frozenset({o}), e, False) for o in range(1, ORGS + 1) for e in (None, 1, 2)]
+    walk(bank, world, [(reader, path, 4) for _ in range(2) for reader in all_readers])

@@ -1,0 +1,107 @@
+"""``crm source``, ``crm batch``, ``crm warehouse``: what they print and how they exit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from core.warehouse.cli import batch, source, warehouse
+
+DESCRIPTION = """
+system = "核心系统"
+legal_entity = "0000001"
+folder = "in/{date}"
+delimiter = "|$|"
+reject_limit = "0.4"
+[control]
+file = "{stem}.ok"
+fields = ["file", "bytes", "rows", "md5"]
+[tables.account]
+feed = "customers.account"
+file = "account.del"
+mode = "full"
+names = ["id", "bal"]
+[tables.account.columns]
+account_id = "id"
+balance = "bal"
+kind = { constant = "demand" }
+currency = { constant = "CNY" }
+"""
+
+
+@pytest.fixture
+def crm(bank: Any, tmp_path: Any) -> Any:
+    (bank.instance / "core_system.toml").write_text(DESCRIPTION, "utf-8")
+
+    def invoke(group: Any, *arguments: str) -> Result:
+        return CliRunner().invoke(group, list(arguments))
+
+    return invoke
+
+
+def test_the_whole_way(bank: Any, crm: Any, good: Any, days: Any) -> None:
+    assert crm(source, "list").output == "no sources\n"
+    assert json.loads(crm(batch, "run", "--json").output) == {"loads": [], "waiting": []}
+    added = crm(source, "add", str(bank.instance / "core_system.toml"), "--json")
+    assert json.loads(added.output) == {"source": "core_system"}
+    assert json.loads(crm(source, "list", "--json").output)["sources"][0]["tables"] == ["account"]
+    assert crm(source, "check").exit_code == 0
+    bank.deliver(days[0], {"account": [*good["account"], "A9|$|x"]})
+    run = crm(batch, "run", "--json")
+    loads = json.loads(run.output)["loads"]
+    assert run.exit_code == 0 and [(x["state"], x["read"], x["loaded"], x["rejected"]) for x in loads] == [
+        ("published", 4, 3, 1)
+    ]
+    assert crm(batch, "run").output == "nothing new\n"
+    status = json.loads(crm(warehouse, "status", "--json").output)["tables"]
+    assert status == [{"source": "core_system", "table": "account", "feed": "customers.account", "date": "2026-09-29",
+                       "days": 1, "rows": 3, "rejected": 1}]  # fmt: skip
+    rejects = crm(warehouse, "rejects", "core_system", "--json")
+    assert json.loads(rejects.output)["rejects"][0] == {
+        "table": "account", "date": "2026-09-29", "reason": "bad_number", "column": "balance", "rows": 1, "lines": [4],
+    }  # fmt: skip
+    assert "bad_number" in crm(warehouse, "rejects", "core_system", "--date", "2026-09-29", "--table", "account").output
+
+
+def test_held_is_3_and_release_lets_it_pass(bank: Any, crm: Any, good: Any, days: Any) -> None:
+    crm(source, "add", str(bank.instance / "core_system.toml"))
+    bank.deliver(days[0], {"account": good["account"]})
+    bank.deliver(days[1], {"account": []})
+    assert crm(batch, "run", "--date", "2026-09-29").exit_code == 0
+    held = crm(source, "load", "core_system")
+    assert held.exit_code == 3 and "empty" in held.output
+    assert crm(source, "load", "core_system", "--release", "--table", "account", "--date", "2026-09-30").exit_code == 0
+
+
+def test_failures_are_1_and_wrong_use_2(bank: Any, crm: Any, good: Any, days: Any) -> None:
+    crm(source, "add", str(bank.instance / "core_system.toml"))
+    bank.deliver(days[0], {"account": good["account"]})
+    (bank.instance / "in/20260929/account.ok").write_text("nonsense")
+    assert crm(batch, "run").exit_code == 1
+    assert crm(source, "load", "nobody").exit_code == 2
+    assert crm(batch, "run", "--date", "tomorrow").exit_code == 2
+    sources = bank.instance / "sources"
+    (sources / "broken.toml").write_text("x = 1")
+    assert crm(source, "check").exit_code == 1 and crm(source, "load", "broken").exit_code == 1
+    assert "broken" in crm(source, "list").output
+    assert crm(source, "add", str(sources / "broken.toml")).exit_code == 1
+
+
+def test_check_names_what_does_not_fit_the_modules(bank: Any, crm: Any) -> None:
+    text = DESCRIPTION.replace('mode = "full"', 'mode = "incremental"').replace('balance = "bal"', 'colour = "bal"')
+    (bank.instance / "core_system.toml").write_text(text, "utf-8")
+    crm(source, "add", str(bank.instance / "core_system.toml"))
+    problems = json.loads(crm(source, "check", "core_system", "--json").output)["problems"]
+    assert len(problems) == 2 and "mode" in problems[0] and "columns.colour" in problems[1]
+    bank.registry.things["crm_feeds"] = []
+    assert "no enabled module" in crm(source, "check").output
+
+
+def test_add_can_replace_the_folder(bank: Any, crm: Any, tmp_path: Any) -> None:
+    elsewhere = tmp_path / "else where"
+    crm(source, "add", str(bank.instance / "core_system.toml"), "--folder", str(elsewhere))
+    text = (bank.instance / "sources/core_system.toml").read_text("utf-8")
+    assert f'folder = "{elsewhere}"' in text and "in/{date}" not in text
