@@ -35,9 +35,10 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
     )
     db.init_app(app)
-    csrf.init_app(app)
     session.init_app(app)
-    for area in (monitoring, orgs, parameters, auth, scheduler, permissions, approvals, warehouse, web):
+    monitoring.init_app(app)  # first, so that every refusal after it carries the request's number
+    csrf.init_app(app)
+    for area in (orgs, parameters, auth, scheduler, permissions, approvals, warehouse, web):
         area.init_app(app)
     purge.register()
     Host.start(app)

@@ -64,11 +64,42 @@ for command in (plugin, migrate, user, source, batch, warehouse):
 
 @crm.command()
 @click.option("--no-scheduler", is_flag=True, help="Leave the scheduler to another process.")
-def serve(no_scheduler: bool) -> None:
+@click.option("--demo", "with_demo", is_flag=True, help="First whatever `crm demo` finds missing.")
+@click.pass_context
+def serve(ctx: click.Context, no_scheduler: bool, with_demo: bool) -> None:
     """Serve the web pages in the foreground."""
     from core.serve import serve as run
 
-    run(current_app.config["CRM"], create_app, with_scheduler=not no_scheduler)
+    config = current_app.config["CRM"]
+    if with_demo:
+        ctx.invoke(demo, customers=20_000)
+        click.echo(f"users and passwords: {config.instance / 'demo-users.txt'} (rm02, head01, comp, sysadmin, …)")
+    click.echo(f"serving on http://{config.host}:{config.port}")
+    run(config, create_app, with_scheduler=not no_scheduler)
+
+
+@crm.command()
+@click.option("--customers", type=click.IntRange(1, 5_000_000), default=20_000, show_default=True)
+@click.pass_context
+def demo(ctx: click.Context, customers: int) -> None:
+    """Prepare training mode: tables, demo users, and the sample bank loaded. Repeats nothing that is there."""
+    config = current_app.config["CRM"]
+    _step(ctx, migrate)
+    _step(ctx, seed, demo=True)
+    commands = {item.command.name: item.command for _, item in runtime().registry.of("crm_cli")}
+    if "sample" in commands and not (config.sources / "samplebank_core.toml").exists():
+        _step(ctx, commands["sample"], customers=customers)
+    _step(ctx, batch.commands["run"])
+
+
+def _step(ctx: click.Context, command: click.Command, **values: Any) -> None:
+    """Run one command, other options at their defaults; a code that is neither done nor held ends everything."""
+    try:
+        ctx.invoke(with_context(command), **values)
+    except (SystemExit, click.exceptions.Exit) as ended:
+        code = ended.code if isinstance(ended, SystemExit) else ended.exit_code
+        if code not in (0, None, 3):
+            raise
 
 
 @crm.command()

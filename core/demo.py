@@ -89,11 +89,12 @@ def _grants(scope: str, *actions: str, line: str | None = None) -> tuple[GrantSp
     return tuple(GrantSpec(action, scope=scope, line=line) for action in actions)
 
 
-# A manager's own customers come with ownership, which is not here yet: until then the scope is the own branch.
+# A manager's own customers come with ownership, which is not here yet: until then the scope is the own 支行 with its
+# outlets, where most customers are booked.
 ROLES: tuple[tuple[str, str, str, tuple[GrantSpec, ...]], ...] = (
-    ("rm_corporate", "对公客户经理", "business", _grants("branch", "customers.*", line="corporate")),
-    ("rm_retail", "零售客户经理", "business", _grants("branch", "customers.*", line="retail")),
-    ("rm_micro", "小微客户经理", "business", _grants("branch", "customers.*", line="micro")),
+    ("rm_corporate", "对公客户经理", "business", _grants("branch_below", "customers.*", line="corporate")),
+    ("rm_retail", "零售客户经理", "business", _grants("branch_below", "customers.*", line="retail")),
+    ("rm_micro", "小微客户经理", "business", _grants("branch_below", "customers.*", line="micro")),
     ("branch_head", "支行长", "business", _grants("branch_below", "customers.*")),
     ("head_retail", "总行零售部", "business", _grants("bank", "customers.*")),
     ("head_corporate", "总行公司部", "business", _grants("bank", "customers.*")),

@@ -119,4 +119,5 @@ def configure(level: int = logging.INFO) -> None:
         root.addHandler(handler())
         root.setLevel(level)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # its lines carry whole URLs, queries included
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # the scheduler looks every second whether work is due
     logging.getLogger("alembic").setLevel(logging.WARNING)  # asking for the state of a schema is no event

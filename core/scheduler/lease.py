@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any, cast
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import CursorResult, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -33,7 +34,7 @@ def acquire(session: Session, name: str, holder: str, seconds: float) -> int | N
         .values(holder=holder, token=token, until=until)
     )
     session.commit()
-    return token if taken.rowcount == 1 else None
+    return token if cast(CursorResult[Any], taken).rowcount == 1 else None
 
 
 def _first(session: Session, lease: Lease) -> int | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from core.contract import Job
@@ -87,7 +88,7 @@ def finish(session: Session, run_id: int, state: str, message: str = "") -> bool
         .where(Run.id == run_id, Run.state == "running")
         .values(state=state, ended_at=now(), message=message[:400])
     )
-    return bool(ended.rowcount)
+    return bool(cast(CursorResult[Any], ended).rowcount)
 
 
 def adopt(session: Session, fence: int) -> list[int]:

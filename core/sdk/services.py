@@ -33,7 +33,7 @@ class Absent:
             raise AttributeError(name)
         return self
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Absent:
+    def __call__(self, *args: Any, **kwargs: Any) -> Absent:  # noqa: D102  # what it does is said above
         return self
 
 

@@ -9,6 +9,19 @@ Queries run in the scope of the request's action; nothing here hands out a conne
 from __future__ import annotations
 
 from core.contract import Column, Dataset, Dimension, Feed, Measure, Publication
-from core.warehouse import Range, Rows, as_of, query
+from core.warehouse import Range, Rows, UnknownDataset, as_of, query, warm
 
-__all__ = ["Column", "Dataset", "Dimension", "Feed", "Measure", "Publication", "Range", "Rows", "as_of", "query"]
+__all__ = [
+    "Column",
+    "Dataset",
+    "Dimension",
+    "Feed",
+    "Measure",
+    "Publication",
+    "Range",
+    "Rows",
+    "UnknownDataset",
+    "as_of",
+    "query",
+    "warm",
+]

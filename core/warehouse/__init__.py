@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from core.extensions import db
 from core.warehouse import models, partitions
 from core.warehouse.datasets import Range, Rows, query
+from core.warehouse.engine import warm
 from core.warehouse.feeds import UnknownDataset
 from core.warehouse.partitions import TableStatus
 
 if TYPE_CHECKING:
     from flask import Flask
 
-__all__ = ["Range", "Rows", "TableStatus", "UnknownDataset", "as_of", "init_app", "models", "query", "status"]
+__all__ = ["Range", "Rows", "TableStatus", "UnknownDataset", "as_of", "init_app", "models", "query", "status", "warm"]
 
 
 def init_app(app: Flask) -> None:

@@ -23,6 +23,7 @@ MEMORY = "256MB"
 
 _guard = threading.Lock()
 _bases: dict[tuple[int, str], Any] = {}
+_warming: set[tuple[int, str]] = set()
 _local = threading.local()
 
 
@@ -38,6 +39,24 @@ def run(sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ..
     cursor = _cursor()
     found: list[tuple[Any, ...]] = cursor.execute(sql, dict(values) if values else None).fetchall()
     return found
+
+
+def warm() -> None:
+    """Load the engine in the background, once a process, so that the first question need not wait for it."""
+    key = (os.getpid(), str(folder().resolve()))
+    with _guard:
+        if key in _warming:
+            return
+        _warming.add(key)
+    threading.Thread(target=_warm, args=(key,), name="crm-warm", daemon=True).start()
+
+
+def _warm(key: tuple[int, str]) -> None:
+    import ibis  # noqa: F401  # what compiles the questions takes longest to load
+
+    with _guard:
+        if key not in _bases:
+            _bases[key] = _connect(Path(key[1]))
 
 
 def _cursor() -> duckdb.DuckDBPyConnection:

@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FLOORS = [
-    {"contract", "db", "config"},
+    {"contract", "config"},
+    {"db"},
     {"extensions"},
     {"i18n"},
     {"monitoring"},
@@ -23,7 +24,8 @@ FLOORS = [
     {"host", "web"},
     {"sdk"},
     {"app"},
-    {"demo", "serve", "cli"},
+    {"demo", "serve"},
+    {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 

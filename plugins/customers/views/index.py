@@ -6,6 +6,7 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from core.sdk.security import session
+from core.sdk.warehouse import warm
 from core.sdk.web import Page, link, render, requires, translator
 from plugins.customers.models import Party
 from plugins.customers.permissions import VIEW
@@ -20,6 +21,7 @@ _ = translator("customers")
 @requires(VIEW)
 def index() -> Response:
     """Filters, sorting and place come from the address, so every state of the list has one."""
+    warm()  # who opens the list opens a customer next
     db = session()
     filters = _filters()
     page = Page.of(parties.listing(db, filters), Party.id, session=db, sorts=parties.SORTS, default_sort="name")
