@@ -19,7 +19,7 @@ from core.contract.types import Action, ScopeProvider
 from core.db.session import Access, CrmSession, new_session, request_session
 from core.db.types import now
 from core.orgs.models import Employee
-from core.permissions.models import Grant, GrantOrganisation, Kind, Role, UserRole
+from core.permissions.models import Grant, GrantOrganisation, Kind, Role, Scope, UserRole
 from core.permissions.reach import NOTHING, HeldGrant, OrgReach, reach, takes_all
 
 _HELD = "crm.permissions.held"
@@ -175,12 +175,23 @@ def explain(user_id: int, subject: str, key: str | int) -> list[str]:
 
 
 def _explain_grant(user_id: int, grant: HeldGrant, action: str, subject: str, key: str | int) -> str:
-    values = {"role": grant.role_label, "action": grant.action, "scope": grant.scope}
+    values = {"role": grant.role_label, "action": grant.action, "scope": _scope_label(grant.scope)}
     if not grant.allows:
         return str(_("The role %(role)s forbids %(action)s within: %(scope)s.", **values))
     if _in_reach(Access(user_id, action, reach([grant])), subject, key):
         return str(_("The role %(role)s grants %(action)s within: %(scope)s. It lies inside.", **values))
     return str(_("The role %(role)s grants %(action)s within: %(scope)s. It lies outside.", **values))
+
+
+def _scope_label(scope: str) -> str:
+    labels = {
+        Scope.OWN: _("own rows"),
+        Scope.BRANCH: _("own branch"),
+        Scope.BRANCH_BELOW: _("own branch and below"),
+        Scope.BANK: _("whole bank"),
+        Scope.LISTED: _("listed branches"),
+    }
+    return str(labels[Scope(scope)])
 
 
 def holders_hint(action: str) -> str:

@@ -16,10 +16,24 @@ from core.db import session as db_session
 from core.extensions import db
 from core.host import Host, Limits
 from core.host.gate import GatedFlask
+from core.host.loader import forget
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "plugins" / "host"
 
 StartHost = Callable[..., Host]
+
+
+@pytest.fixture(autouse=True)
+def nobody_elses_plugins() -> None:
+    """What another test of this process loaded from a folder of its own must not stand in for ours."""
+    import plugins
+
+    tree = Path(plugins.__file__).resolve().parent
+    plugins.__path__[:] = [folder for folder in plugins.__path__ if Path(folder).resolve() == tree]
+    for module in [m for m in sys.modules if m.startswith("plugins.") and m.count(".") == 1]:
+        file = sys.modules[module].__file__ or ""
+        if not Path(file).resolve().is_relative_to(tree):
+            forget(module.partition(".")[2], module)
 
 
 @pytest.fixture
