@@ -142,8 +142,14 @@ def _users(session: Session, config: Config, places: dict[str, Organisation]) ->
         user = users.by_username(session, person.username)
         if user is None:
             user = users.create(
-                session, person.username, password, hasher=hasher, at=now(), employee_id=employee.id,
-                must_change=False, by="seed",
+                session,
+                person.username,
+                password,
+                hasher=hasher,
+                at=now(),
+                employee_id=employee.id,
+                must_change=False,
+                by="seed",
             )
         elif password != known.get(person.username):
             _renew(user, password, hasher)

@@ -49,8 +49,9 @@ def main() -> None:
             take(clerk, "/", folder, "home")
             take(clerk, "/customers/", folder, "customers")
             party = clerk.locator("tbody a.link").first.get_attribute("href") or ""
-            for suffix, picture in (("", "customer"), ("/transactions", "transactions"), ("/edit", "edit"), ("/why", "why")):
-                take(clerk, party + suffix, folder, picture)
+            take(clerk, party, folder, "customer")
+            for picture in ("transactions", "edit", "why"):
+                take(clerk, f"{party}/{picture}", folder, picture)
             take(clerk, "/search?q=zhang", folder, "search")
             take(clerk, "/help", folder, "help")
             take(clerk, "/system/modules", folder, "forbidden")

@@ -23,9 +23,7 @@ class Approval(CoreBase):
 
     __tablename__ = "core_approval"
     __table_args__ = (
-        Index(
-            "uq_core_approval_open", "kind", "subject", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN
-        ),
+        Index("uq_core_approval_open", "kind", "subject", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index("ix_core_approval_state", "state", "requested_at"),
         CheckConstraint("decided_by IS NULL OR decided_by <> requested_by OR state = 'withdrawn'", name="two_people"),
     )

@@ -121,9 +121,7 @@ def password(username: str, password_stdin: bool) -> dict[str, Any]:
     given, told = _given(password_stdin, username)
     with short_write() as session:
         found = users.need(session, username)
-        users.set_password(
-            session, found, given, hasher=state().hasher, at=moment(), must_change=True, by=_operator()
-        )
+        users.set_password(session, found, given, hasher=state().hasher, at=moment(), must_change=True, by=_operator())
     return {"username": users.normal(username), "password": told}
 
 

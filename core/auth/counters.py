@@ -28,9 +28,7 @@ def count(session: Session, key: str, at: datetime, window: timedelta) -> Attemp
     """
     table = SignInCounter
     make = postgresql.insert if session.get_bind(table).dialect.name == "postgresql" else sqlite.insert
-    over = or_(
-        table.locked_until <= at, and_(table.locked_until.is_(None), table.started_at <= at - window)
-    )
+    over = or_(table.locked_until <= at, and_(table.locked_until.is_(None), table.started_at <= at - window))
     statement: Any = make(table).values(key=key, failures=1, started_at=at, locked_until=None)
     statement = statement.on_conflict_do_update(
         index_elements=[table.key],

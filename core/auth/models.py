@@ -37,8 +37,11 @@ class UserSession(CoreBase):
     __tablename__ = "core_session"
     __table_args__ = (
         Index(
-            "uq_core_session_open", "user_id", unique=True,
-            sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL"),
+            "uq_core_session_open",
+            "user_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
         ),
     )
 

@@ -71,8 +71,14 @@ def start(
     session.flush()
     token = secrets.token_urlsafe(32)
     row = UserSession(
-        token_hash=hashed(token), user_id=user_id, method=method[:40], created_at=at, seen_at=at,
-        address=address[:45], agent=agent[:200], tabs=tabs,
+        token_hash=hashed(token),
+        user_id=user_id,
+        method=method[:40],
+        created_at=at,
+        seen_at=at,
+        address=address[:45],
+        agent=agent[:200],
+        tabs=tabs,
     )
     session.add(row)
     session.flush()
@@ -125,17 +131,21 @@ def _expired(row: UserSession, user: User, at: datetime, idle: timedelta, absolu
     return "idle" if at - row.seen_at >= idle else None
 
 
-def _principal(
-    row: UserSession, user: User, employee: Employee | None, organisation: Organisation | None
-) -> Principal:
+def _principal(row: UserSession, user: User, employee: Employee | None, organisation: Organisation | None) -> Principal:
     place = person = None
     if organisation is not None:
         place = OrganisationView(organisation.id, organisation.code, organisation.name, organisation.level)
     if employee is not None:
         person = EmployeeView(employee.id, employee.number, employee.name, employee.org_id, place)
     return Principal(
-        id=user.id, username=user.username, employee_id=user.employee_id, employee=person, session_id=row.id,
-        must_change_password=user.must_change_password, created_at=row.created_at, seen_at=row.seen_at,
+        id=user.id,
+        username=user.username,
+        employee_id=user.employee_id,
+        employee=person,
+        session_id=row.id,
+        must_change_password=user.must_change_password,
+        created_at=row.created_at,
+        seen_at=row.seen_at,
         has_password=user.password_hash is not None,
     )
 

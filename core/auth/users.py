@@ -90,7 +90,9 @@ def create(
     if by_username(session, name) is not None:
         raise UserError(f"user {name!r} exists already")
     user = User(
-        username=name, employee_id=employee_id, created_at=at,
+        username=name,
+        employee_id=employee_id,
+        created_at=at,
         password_hash=None if password is None else hasher.hash(password),
         password_changed_at=None if password is None else at,
         must_change_password=must_change and password is not None,

@@ -60,7 +60,8 @@ def _enter(outcome: signin.Accepted, target: str) -> BaseResponse:
         earlier = outcome.started.earlier
         text = _(
             "This sign-in ended an earlier session from %(address)s, last active at %(time)s.",
-            address=earlier.address or "—", time=_shown(earlier.seen_at),
+            address=earlier.address or "—",
+            time=_shown(earlier.seen_at),
         )
         flash(text, "warn")
     response = redirect(target, 303)
@@ -80,8 +81,10 @@ def _renew(keep_token: bool) -> None:
 def _refuse(form: SignInForm, outcome: signin.Refused) -> Response:
     if not outcome.minutes:
         return _page(form, status=422, problem=_("User name or password is wrong."))
-    text = _("Too many failed attempts. Try again in %(minutes)d minutes, or ask the system administrator.",
-             minutes=outcome.minutes)
+    text = _(
+        "Too many failed attempts. Try again in %(minutes)d minutes, or ask the system administrator.",
+        minutes=outcome.minutes,
+    )
     response = _page(form, status=429, problem=text)
     response.headers["Retry-After"] = str(outcome.minutes * 60)
     return response
@@ -106,14 +109,18 @@ def _why_here() -> str:
         text: str = _(
             "Your session was ended because you signed in from %(address)s at %(time)s. If that was not you, tell the "
             "security administrator at once.",
-            address=newer.address if newer and newer.address else "—", time=_shown(newer.seen_at) if newer else "—",
+            address=newer.address if newer and newer.address else "—",
+            time=_shown(newer.seen_at) if newer else "—",
         )
         return text
     words: dict[str, str] = {
-        "idle": _("You were signed out after %(minutes)d minutes without activity.",
-                  minutes=parameters.get("auth.idle_minutes")),
-        "absolute": _("You were signed out: a session lasts at most %(hours)d hours.",
-                      hours=parameters.get("auth.absolute_hours")),
+        "idle": _(
+            "You were signed out after %(minutes)d minutes without activity.",
+            minutes=parameters.get("auth.idle_minutes"),
+        ),
+        "absolute": _(
+            "You were signed out: a session lasts at most %(hours)d hours.", hours=parameters.get("auth.absolute_hours")
+        ),
         "disabled": _("Your account has been disabled. Ask the system administrator."),
         "password": _("Your password was changed. Sign in with the new one."),
     }
@@ -156,8 +163,12 @@ def change_password() -> BaseResponse:
     if form.errors or problem:
         status = 429 if problem else 422
     html = render_template(
-        "auth/password.html", form=form, problem=problem, must=current_user.must_change_password,
-        min_length=parameters.get("auth.password_min_length"), classes=parameters.get("auth.password_classes"),
+        "auth/password.html",
+        form=form,
+        problem=problem,
+        must=current_user.must_change_password,
+        min_length=parameters.get("auth.password_min_length"),
+        classes=parameters.get("auth.password_classes"),
     )
     return make_response(html, status)
 

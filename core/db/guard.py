@@ -193,8 +193,11 @@ def _filters(join: Any, name: str) -> bool:
         return False
     if not join.isouter:
         return True
-    return name in {str(f.name).lower() if isinstance(f, Table) else str(f.name) for f in join.right._from_objects
-                    if hasattr(f, "name")}
+    return name in {
+        str(f.name).lower() if isinstance(f, Table) else str(f.name)
+        for f in join.right._from_objects
+        if hasattr(f, "name")
+    }
 
 
 def _guarding(compiler: type[SQLCompiler]) -> type[SQLCompiler]:

@@ -1,9 +1,9 @@
 """Optimistic locking: two people open the same form, the second to save is shown both versions side by side. ::
 
-    class Visit(Versioned, plugin_base("visits")): ...
+class Visit(Versioned, plugin_base("visits")): ...
 
-    visit = session.get(Visit, key)
-    check_version(visit, form.version.data, mine=form.data)     # raises Conflict
+visit = session.get(Visit, key)
+check_version(visit, form.version.data, mine=form.data)     # raises Conflict
 """
 
 from __future__ import annotations

@@ -136,8 +136,9 @@ class CrmSession(FlaskSession):
 
     # -- transactions ---------------------------------------------------------------------------------------------
 
-    def get_bind(self, mapper: Any | None = None, clause: Any | None = None, bind: Any | None = None,
-                 **kw: Any) -> Engine | Connection:
+    def get_bind(
+        self, mapper: Any | None = None, clause: Any | None = None, bind: Any | None = None, **kw: Any
+    ) -> Engine | Connection:
         """The engine, told how to begin and whether to prove scope; one and the same within a transaction."""
         if self._engine is None:
             base = super().get_bind(mapper, clause, bind, **kw)
@@ -146,12 +147,14 @@ class CrmSession(FlaskSession):
                 return base
             install(base)  # an engine nobody set up would otherwise have no guard
             self._begun = self._mode or current_mode()
-            self._engine = base.execution_options(**{
-                sqlite.MODE: self._begun,
-                sqlite.OWNER: weakref.ref(self),
-                guard.GUARDED: self._unscoped is None,
-                guard.WRITING: self.checks.tables,
-            })
+            self._engine = base.execution_options(
+                **{
+                    sqlite.MODE: self._begun,
+                    sqlite.OWNER: weakref.ref(self),
+                    guard.GUARDED: self._unscoped is None,
+                    guard.WRITING: self.checks.tables,
+                }
+            )
         return self._engine
 
     @property

@@ -51,7 +51,11 @@ class Faults:
         A write here could wait for the very transaction we are called in.
         """
         log.warning(
-            "plugin %s failed in %s (%s): %s", fault.plugin, fault.hook, fault.kind, fault.reason,
+            "plugin %s failed in %s (%s): %s",
+            fault.plugin,
+            fault.hook,
+            fault.kind,
+            fault.reason,
             extra={"plugin": fault.plugin, "hook": fault.hook, "kind": fault.kind},
         )
         self.counts[fault.plugin, fault.hook, fault.kind] += 1
@@ -87,8 +91,16 @@ class Faults:
             key = (fault.plugin, fault.hook, fault.kind, fault.reason)
             merged[key] = (fault, merged.get(key, (fault, 0))[1] + 1)
         rows: list[dict[str, Any]] = [
-            {"plugin": f.plugin, "hook": f.hook[:200], "kind": f.kind, "reason": f.reason, "trace": f.trace,
-             "count": times, "at": f.at or moment, "closed_until": f.closed_until}
+            {
+                "plugin": f.plugin,
+                "hook": f.hook[:200],
+                "kind": f.kind,
+                "reason": f.reason,
+                "trace": f.trace,
+                "count": times,
+                "at": f.at or moment,
+                "closed_until": f.closed_until,
+            }
             for f, times in merged.values()
         ]
         with store.writing(self._engine) as connection:

@@ -81,8 +81,9 @@ def read(folder: Path) -> Manifest:
     _check_version(path, values["version"])
     _check_range(path, "api", values["api"])
     requires = _requires(path, values)
-    values.update(requires=MappingProxyType(requires), uses=_names(path, "uses", values),
-                  extends=_names(path, "extends", values))
+    values.update(
+        requires=MappingProxyType(requires), uses=_names(path, "uses", values), extends=_names(path, "extends", values)
+    )
     return Manifest(**values)
 
 

@@ -200,7 +200,11 @@ def _forget(host: Host, name: str, by: str, number: int, file: Path) -> None:
             row = {"name": name, "wanted": "disabled", "state": "disabled", "changed_why": f"purged, request {number}"}
             connection.execute(store.plugins.insert(), {**row, "changed_by": by[:100], "changed_at": now()})
         audit.record(
-            session, "plugin.purged", subject="core.plugin", key=name, detail={"by": by, "backup": file.name},
+            session,
+            "plugin.purged",
+            subject="core.plugin",
+            key=name,
+            detail={"by": by, "backup": file.name},
             reason=f"request {number}",
         )
         session.flush()

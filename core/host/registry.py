@@ -36,10 +36,21 @@ KINDS: dict[str, tuple[type, str]] = {
 """What each registration hook gives, and the attribute that names it."""
 
 WORDS = {
-    "crm_blueprints": "blueprint", "crm_permissions": "permission", "crm_menus": "menu", "crm_jobs": "job",
-    "crm_panels": "panel", "crm_models": "table", "crm_services": "service", "crm_feeds": "feed",
-    "crm_datasets": "dataset", "crm_parameters": "parameter", "crm_code_tables": "code table", "crm_cli": "command",
-    "crm_scope_providers": "scope provider", "crm_event_types": "event type", "crm_health_checks": "health check",
+    "crm_blueprints": "blueprint",
+    "crm_permissions": "permission",
+    "crm_menus": "menu",
+    "crm_jobs": "job",
+    "crm_panels": "panel",
+    "crm_models": "table",
+    "crm_services": "service",
+    "crm_feeds": "feed",
+    "crm_datasets": "dataset",
+    "crm_parameters": "parameter",
+    "crm_code_tables": "code table",
+    "crm_cli": "command",
+    "crm_scope_providers": "scope provider",
+    "crm_event_types": "event type",
+    "crm_health_checks": "health check",
     "crm_seed": "seed",
 }
 

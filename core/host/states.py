@@ -61,9 +61,7 @@ class States:
         closed = MappingProxyType(faults.closed(self._host.engine))
         return Snapshot(epoch, enabled, MappingProxyType({**states, **broken}), closed)
 
-    def _state(
-        self, name: str, plugin: Loading, wanted: str, before: Mapping[str, tuple[str, str]]
-    ) -> tuple[str, str]:
+    def _state(self, name: str, plugin: Loading, wanted: str, before: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
         schema = self.schema(name)
         if schema.condition in {"newer", "unreadable"}:
             return "broken", schema.reason

@@ -89,9 +89,7 @@ def move(session: Session, org: Organisation, parent: Organisation, on: date, *,
 
 def _place(session: Session, org: Organisation, parent: Organisation, on: date) -> None:
     """Write the new placement, close the one before, and carry the path of the whole subtree along."""
-    current = session.scalars(
-        select(Placement).where(Placement.org_id == org.id, Placement.valid_to.is_(None))
-    ).one()
+    current = session.scalars(select(Placement).where(Placement.org_id == org.id, Placement.valid_to.is_(None))).one()
     if on < current.valid_from:
         raise OrgError(f"{org.code} came to its place only on {current.valid_from}")
     if on == current.valid_from:
@@ -147,9 +145,7 @@ def _end(session: Session, org: Organisation, last: date) -> None:
     )
 
 
-def merge(
-    session: Session, org: Organisation, into: Organisation, on: date, *, today: date | None = None
-) -> None:
+def merge(session: Session, org: Organisation, into: Organisation, on: date, *, today: date | None = None) -> None:
     """Dissolve an organisation into another from ``on``: what stands below it, its people and their posts move over.
 
     Its history stays: the tree of earlier days still shows it, and closed posts stay where they were held.

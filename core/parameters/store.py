@@ -108,9 +108,7 @@ def save(
     """
     read = parse if isinstance(value, str) and parameter.type != "text" else check
     checked = read(parameter, value)
-    row = StoredParameter(
-        name=parameter.name, value=to_text(checked), valid_from=valid_from, set_by=by, reason=reason
-    )
+    row = StoredParameter(name=parameter.name, value=to_text(checked), valid_from=valid_from, set_by=by, reason=reason)
     session.add(row)
     raised = session.execute(
         update(ParameterEpoch).where(ParameterEpoch.id == EPOCH_ROW).values(epoch=ParameterEpoch.epoch + 1)

@@ -271,8 +271,18 @@ def _read(user_id: int) -> Holder:
         ).all()
         grants = _grants(session, {r.id for r in roles})
     held = [
-        HeldGrant(r.name, r.label, r.kind, g.action, g.effect, g.scope, g.line,
-                  home if r.org_id is None else r.org_id, listed, employee)
+        HeldGrant(
+            r.name,
+            r.label,
+            r.kind,
+            g.action,
+            g.effect,
+            g.scope,
+            g.line,
+            home if r.org_id is None else r.org_id,
+            listed,
+            employee,
+        )
         for r in roles
         for g, listed in grants.get(r.id, ())
     ]

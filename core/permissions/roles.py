@@ -72,7 +72,11 @@ def add_grant(session: Session, role: Role, spec: GrantSpec) -> Grant:
     for grant in role.grants:
         orgs = {o.org_id for o in grant.organisations}
         if (grant.action, grant.effect, grant.scope, grant.line, orgs) == (
-            spec.action, spec.effect, spec.scope, spec.line, set(spec.orgs)
+            spec.action,
+            spec.effect,
+            spec.scope,
+            spec.line,
+            set(spec.orgs),
         ):
             return grant
     grant = Grant(action=spec.action, effect=Effect(spec.effect).value, scope=Scope(spec.scope).value, line=spec.line)
@@ -131,9 +135,9 @@ def assign(
 def revoke(session: Session, user_id: int, role_name: str, *, reason: str = "") -> int:
     """Take a role away from a user, wherever it is held. Returns how many times it was held. The caller commits."""
     held = session.scalars(
-        select(UserRole).join(Role, Role.id == UserRole.role_id).where(
-            UserRole.user_id == user_id, Role.name == role_name
-        )
+        select(UserRole)
+        .join(Role, Role.id == UserRole.role_id)
+        .where(UserRole.user_id == user_id, Role.name == role_name)
     ).all()
     for given in held:
         session.delete(given)

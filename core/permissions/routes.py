@@ -1,8 +1,8 @@
 """How a route says who may use it, and how code acts for somebody. ::
 
-    @bp.get("/<int:key>")
-    @requires("customers.party.view")
-    def show(key): ...
+@bp.get("/<int:key>")
+@requires("customers.party.view")
+def show(key): ...
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Tell other plugins what happened, in the transaction in which it happens. Example::
 
-    with write() as session:
-        ...
-        publish(session, "visits.visit.closed", {"visit_id": visit.id})       # delivered after the commit
-        tell(session, IntegrityEvent("visits.visit", "merged", "V1", "V2"))   # before it, all or nothing
+with write() as session:
+    ...
+    publish(session, "visits.visit.closed", {"visit_id": visit.id})       # delivered after the commit
+    tell(session, IntegrityEvent("visits.visit", "merged", "V1", "V2"))   # before it, all or nothing
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Settings bank IT changes without a programmer: declare them with ``crm_parameters``, read them here. Example::
 
-    days = parameters.get("visits.keep_days")
+days = parameters.get("visits.keep_days")
 """
 
 from __future__ import annotations

@@ -105,8 +105,10 @@ def _dangling(connection: Connection) -> Counter[tuple[str, str]]:
 
 def _refuse_new(broken: Counter[tuple[str, str]]) -> None:
     if broken:
-        parts = (f"{count} rows of {child} would refer to rows missing in {parent}" for (child, parent), count in
-                 sorted(broken.items()))
+        parts = (
+            f"{count} rows of {child} would refer to rows missing in {parent}"
+            for (child, parent), count in sorted(broken.items())
+        )
         raise BrokenReferences("; ".join(parts))
 
 

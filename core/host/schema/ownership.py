@@ -45,8 +45,9 @@ def owner_of(table: str, owners: frozenset[str] | set[str]) -> str | None:
 def owners(connection: Connection) -> frozenset[str]:
     """Everybody who may own a table: the core, every loaded plugin and every schema that was ever installed."""
     loaded = {str(t.info.get("plugin", CORE)) for t in metadata.tables.values()}
-    installed = {t.removeprefix(VERSION_PREFIX) for t in inspect(connection).get_table_names() if t.startswith(
-        VERSION_PREFIX)}
+    installed = {
+        t.removeprefix(VERSION_PREFIX) for t in inspect(connection).get_table_names() if t.startswith(VERSION_PREFIX)
+    }
     return frozenset(loaded | installed | {CORE})
 
 

@@ -19,8 +19,20 @@ from core.orgs.models import Organisation
 from core.permissions import Role, UserRole
 
 NAMES = {
-    *(f"rm0{n}" for n in range(1, 9)), "head01", "head02", "retail", "corp", "prod", "risk", "comp", "data", "report",
-    "sysadmin", "secadmin", "audadmin", "teller01",
+    *(f"rm0{n}" for n in range(1, 9)),
+    "head01",
+    "head02",
+    "retail",
+    "corp",
+    "prod",
+    "risk",
+    "comp",
+    "data",
+    "report",
+    "sysadmin",
+    "secadmin",
+    "audadmin",
+    "teller01",
 }
 
 
@@ -40,8 +52,9 @@ def test_users_organisations_and_roles(app: Flask) -> None:
     with app.app_context(), short_read() as session:
         levels = Counter(session.scalars(select(Organisation.level)))
         rows = session.execute(
-                select(User.username, Role.kind).join(UserRole, UserRole.user_id == User.id)
-                .join(Role, Role.id == UserRole.role_id)
+            select(User.username, Role.kind)
+            .join(UserRole, UserRole.user_id == User.id)
+            .join(Role, Role.id == UserRole.role_id)
         )
         held = {row[0]: row[1] for row in rows}
     assert levels == {"HEAD": 1, "BRANCH": 2, "SUBBRANCH": 6, "OUTLET": 12}

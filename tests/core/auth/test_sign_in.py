@@ -299,7 +299,9 @@ def test_success_and_failure_are_audited_without_what_was_typed(app: Flask) -> N
         ).all()
         everything = [f"{e.detail} {e.key} {e.reason}" for e in session.scalars(select(AuditEntry))]
     assert [tuple(e) for e in entries] == [
-        ("auth.sign_in_failed", str(anna)), ("auth.sign_in_failed", None), ("auth.signed_in", str(anna)),
+        ("auth.sign_in_failed", str(anna)),
+        ("auth.sign_in_failed", None),
+        ("auth.signed_in", str(anna)),
     ]
     assert not any("Wrong" in text or "nobody" in text for text in everything)
 

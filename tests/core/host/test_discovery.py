@@ -42,9 +42,7 @@ def test_one_folder_reached_twice_counts_once(tree: Path, shelf: Path, monkeypat
     assert [c.name for c in discover([shelf, shelf])] == ["notes", "visits"]
 
 
-def test_of_two_folders_with_one_name_the_later_is_refused_and_both_are_named(
-    tree: Path, shelf: Path
-) -> None:
+def test_of_two_folders_with_one_name_the_later_is_refused_and_both_are_named(tree: Path, shelf: Path) -> None:
     shutil.copytree(shelf / "visits", tree / "visits")
     found = [c for c in discover([shelf]) if c.name == "visits"]
     assert [c.manifest is None for c in found] == [False, True]

@@ -314,9 +314,7 @@ def test_a_broken_plugin_follows_before_it_is_on_again(visited: Host, start: Sta
     assert journal(host) == []
 
 
-def test_a_plugin_that_cannot_follow_is_not_switched_on(
-    visited: Host, start: StartHost, shelf: Path
-) -> None:
+def test_a_plugin_that_cannot_follow_is_not_switched_on(visited: Host, start: StartHost, shelf: Path) -> None:
     path = shelf / "visits" / "plugin.py"
     good = path.read_text()
     path.write_text(good.replace("session.execute(update", "raise RuntimeError; (update"))

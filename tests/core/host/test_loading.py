@@ -127,8 +127,13 @@ def test_everybody_elses_mappers_still_configure(start: StartHost, shelf: Path) 
 
 
 def test_plain_tables_of_a_plugin_are_its_own(start: StartHost, shelf: Path) -> None:
-    add(shelf, "visits", '\n\nfrom sqlalchemy import Column, Integer, Table\n\nTable("visits_link", Base.metadata, '
-        'Column("a", Integer))\n', "models.py")
+    add(
+        shelf,
+        "visits",
+        '\n\nfrom sqlalchemy import Column, Integer, Table\n\nTable("visits_link", Base.metadata, '
+        'Column("a", Integer))\n',
+        "models.py",
+    )
     start()
     assert metadata.tables["visits_link"].info["plugin"] == "visits"
 
@@ -149,9 +154,7 @@ def test_unloading_leaves_nothing_behind(start: StartHost) -> None:
     assert not [name for name in metadata.tables if name.startswith(("visits_", "notes_"))]
 
 
-def test_things_of_the_core_are_always_on(
-    start: StartHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_things_of_the_core_are_always_on(start: StartHost, monkeypatch: pytest.MonkeyPatch) -> None:
     make = conftest.make_app
 
     def with_things(*args: object, **kw: object) -> object:

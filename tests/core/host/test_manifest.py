@@ -21,7 +21,10 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     assert (manifest.name, manifest.title, manifest.version) == ("visits", "Visits", "1.2.0")
     assert dict(manifest.requires) == {"customers": ">=0.1"}
     assert (manifest.uses, manifest.extends, manifest.protected, manifest.training) == (
-        ("products",), ("managers",), True, True,
+        ("products",),
+        ("managers",),
+        True,
+        True,
     )
     assert manifest.api_fits
 

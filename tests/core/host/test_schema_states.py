@@ -70,9 +70,7 @@ def test_a_page_can_enable_although_its_own_session_has_looked_around(start: Sta
     assert state(host, "depot") == ("enabled", "")
 
 
-def test_code_newer_than_its_schema_is_pending_until_the_migration_has_run(
-    start: StartHost, depot: Path
-) -> None:
+def test_code_newer_than_its_schema_is_pending_until_the_migration_has_run(start: StartHost, depot: Path) -> None:
     host = start(tables=False)
     core_only(host)
     enable(host, "depot", "visits")
@@ -150,7 +148,7 @@ def test_an_unreadable_migration_is_named(start: StartHost, depot: Path) -> None
 
 
 def test_events_for_a_pending_plugin_wait_in_the_journal(start: StartHost, depot: Path) -> None:
-    hook = '\n\n@hookimpl\ndef crm_integrity(event, session):\n    seen.append(event.key)\n\n\nseen = []\n'
+    hook = "\n\n@hookimpl\ndef crm_integrity(event, session):\n    seen.append(event.key)\n\n\nseen = []\n"
     (depot / "plugin.py").write_text((depot / "plugin.py").read_text() + hook)
     host = start(tables=False)
     core_only(host)

@@ -234,8 +234,12 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        environment = {**os.environ, "TEST_PORT": str(self.port), "TEST_INSTANCE": str(instance),
-                       "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {
+            **os.environ,
+            "TEST_PORT": str(self.port),
+            "TEST_INSTANCE": str(instance),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         command = [sys.executable, "-m", "gunicorn", "-c", str(FIXTURES / "gunicorn_conf.py"), "serving:app"]
         self.log = (instance / "gunicorn.log").open("wb")
         self.process = subprocess.Popen(command, env=environment, cwd=instance, stdout=self.log, stderr=self.log)
@@ -322,7 +326,13 @@ def test_breaker_of_another_worker_is_read_with_the_epoch(host: Host) -> None:
     with store.writing(host.engine) as connection:
         connection.execute(
             insert(store.faults).values(
-                plugin="wrecker", hook="crm_search", kind="spins", reason="x", trace="", count=1, at=now(),
+                plugin="wrecker",
+                hook="crm_search",
+                kind="spins",
+                reason="x",
+                trace="",
+                count=1,
+                at=now(),
                 closed_until=now() + timedelta(seconds=30),
             )
         )

@@ -24,8 +24,16 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "identifier",
-    ["11010519491231002X", "110105491231002", "13800138000", "+8613800138000", "6216261000000000018",
-     "91350100M000100Y43", "a.b@example.com", "020000123456"],
+    [
+        "11010519491231002X",
+        "110105491231002",
+        "13800138000",
+        "+8613800138000",
+        "6216261000000000018",
+        "91350100M000100Y43",
+        "a.b@example.com",
+        "020000123456",
+    ],
 )
 def test_identifiers_never_reach_the_log(identifier: str) -> None:
     assert scrub(f"party {identifier} failed") == f"party {REMOVED} failed"
@@ -124,8 +132,11 @@ def with_checks(app: Flask, monkeypatch: pytest.MonkeyPatch, *checks: HealthChec
     registry, dispatch = type(app.extensions["crm"].registry), type(app.extensions["crm"].dispatch)
     given = registry.of
     found = tuple(("customers", check) for check in checks)
-    monkeypatch.setattr(registry, "of", lambda self, hook, snapshot=None: found if hook == "crm_health_checks"
-                        else given(self, hook, snapshot))
+    monkeypatch.setattr(
+        registry,
+        "of",
+        lambda self, hook, snapshot=None: found if hook == "crm_health_checks" else given(self, hook, snapshot),
+    )
 
     def call(self: Any, plugin: str, hook: str, what: Any) -> Any:
         try:
@@ -146,7 +157,8 @@ def test_checks_of_plugins_count(
     answer = app.test_client().get("/readyz")
     assert answer.status_code == 503
     assert answer.get_json()["checks"][1:] == [
-        {"name": "customers.fine", "ok": True}, {"name": "customers.stale", "ok": False},
+        {"name": "customers.fine", "ok": True},
+        {"name": "customers.stale", "ok": False},
         {"name": "customers.broken", "ok": False},
     ]
     reasons = {line["check"]: line["message"] for line in logged(capsys) if line["event"] == "not_ready"}

@@ -25,8 +25,15 @@ TODAY = date(2026, 11, 23)
 def bank(session: Session) -> dict[str, Organisation]:
     """Head office, two branches, a sub-branch with two outlets under the first, one sub-branch under the second."""
     made: dict[str, Organisation] = {}
-    plan = [("H", Level.HEAD, ""), ("B1", Level.BRANCH, "H"), ("B2", Level.BRANCH, "H"), ("S1", Level.SUBBRANCH, "B1"),
-            ("S2", Level.SUBBRANCH, "B2"), ("O1", Level.OUTLET, "S1"), ("O2", Level.OUTLET, "S1")]
+    plan = [
+        ("H", Level.HEAD, ""),
+        ("B1", Level.BRANCH, "H"),
+        ("B2", Level.BRANCH, "H"),
+        ("S1", Level.SUBBRANCH, "B1"),
+        ("S2", Level.SUBBRANCH, "B2"),
+        ("O1", Level.OUTLET, "S1"),
+        ("O2", Level.OUTLET, "S1"),
+    ]
     for code, level, parent in plan:
         made[code] = tree.create(session, code, code, level, parent=made.get(parent), on=BEGIN)
     return made

@@ -68,9 +68,14 @@ def test_default_before_the_first_migration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "stored"),
     [
-        ("tests.size", "30", 30), ("tests.rate", "0.0725", Decimal("0.0725")), ("tests.word", " ab ", " ab "),
-        ("tests.flag", "true", True), ("tests.flag", False, False), ("tests.pick", "b", "b"),
-        ("tests.day", "2026-05-01", date(2026, 5, 1)), ("tests.day", date(2026, 6, 1), date(2026, 6, 1)),
+        ("tests.size", "30", 30),
+        ("tests.rate", "0.0725", Decimal("0.0725")),
+        ("tests.word", " ab ", " ab "),
+        ("tests.flag", "true", True),
+        ("tests.flag", False, False),
+        ("tests.pick", "b", "b"),
+        ("tests.day", "2026-05-01", date(2026, 5, 1)),
+        ("tests.day", date(2026, 6, 1), date(2026, 6, 1)),
     ],
 )
 def test_each_type_comes_back_as_it_was(app: Flask, name: str, value: Any, stored: Any) -> None:
@@ -83,13 +88,19 @@ def test_each_type_comes_back_as_it_was(app: Flask, name: str, value: Any, store
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("tests.size", 9, "below the minimum 10"), ("tests.size", 101, "above the maximum 100"),
-        ("tests.size", "many", "not a whole number"), ("tests.size", True, "not a whole number"),
-        ("tests.size", 20.0, "not a whole number"), ("tests.rate", "NaN", "not a decimal number"),
-        ("tests.rate", "1.01", "above"), ("tests.word", "abcdef", "length of the text 6 is above"),
-        ("tests.word", "a", "below"), ("tests.flag", "perhaps", "not true or false"),
+        ("tests.size", 9, "below the minimum 10"),
+        ("tests.size", 101, "above the maximum 100"),
+        ("tests.size", "many", "not a whole number"),
+        ("tests.size", True, "not a whole number"),
+        ("tests.size", 20.0, "not a whole number"),
+        ("tests.rate", "NaN", "not a decimal number"),
+        ("tests.rate", "1.01", "above"),
+        ("tests.word", "abcdef", "length of the text 6 is above"),
+        ("tests.word", "a", "below"),
+        ("tests.flag", "perhaps", "not true or false"),
         ("tests.pick", "c", "one of a, b"),
-        ("tests.day", "1.5.2026", "2026-01-31"), ("tests.day", "2019-12-31", "below"),
+        ("tests.day", "1.5.2026", "2026-01-31"),
+        ("tests.day", "2019-12-31", "below"),
         ("tests.day", datetime(2026, 1, 1, tzinfo=UTC), "not a date"),
     ],
 )
@@ -132,7 +143,8 @@ def test_history_and_audit(app: Flask) -> None:
         assert [row.value for row in parameters.history(session, "tests.size")] == ["40", "30"]
         entries = list(session.scalars(select(AuditEntry).where(AuditEntry.action == "parameters.set")))
         assert [(e.key, e.reason, e.detail and e.detail["value"]) for e in entries] == [
-            ("tests.size", "because", "30"), ("tests.size", "because", "40"),
+            ("tests.size", "because", "30"),
+            ("tests.size", "because", "40"),
         ]
 
 
