@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -45,6 +46,8 @@ class Found:
     why: str | None
     ended_at: datetime | None
     touch_due: bool = False
+    tabs: tuple[Mapping[str, str], ...] = ()
+    """The pages that were open when the request began; :mod:`core.auth.tabs` reads and writes them."""
 
 
 def hashed(token: str) -> str:
@@ -120,7 +123,7 @@ def find(session: Session, token: str, *, at: datetime, idle: timedelta, absolut
     principal = None if why else _principal(row, user, employee, organisation)
     # Written at most once a minute, more often only where the idle time itself is short.
     due = at - row.seen_at >= min(timedelta(minutes=1), idle / 10)
-    return Found(row.id, user.id, principal, why, row.ended_at, due)
+    return Found(row.id, user.id, principal, why, row.ended_at, due, tuple(row.tabs or ()))
 
 
 def _expired(row: UserSession, user: User, at: datetime, idle: timedelta, absolute: timedelta) -> Why | None:

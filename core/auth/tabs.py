@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from flask import g
 from flask_login import current_user
 
+from core.auth.gate import found
 from core.auth.models import UserSession
-from core.auth.state import short_read, short_write
+from core.auth.state import short_write
 
 MOST = 20
 """The oldest page leaves the list when one more is opened."""
@@ -27,9 +28,8 @@ def listed() -> list[Tab]:
     if not current_user.is_authenticated:
         return []
     if "crm_tabs" not in g:
-        with short_read() as session:
-            row = session.get(UserSession, current_user.session_id)
-            g.crm_tabs = [Tab(str(t["title"]), str(t["url"])) for t in (row.tabs if row else [])]
+        hit = found()
+        g.crm_tabs = [Tab(str(t["title"]), str(t["url"])) for t in (hit.tabs if hit else ())]
     return list(g.crm_tabs)
 
 
