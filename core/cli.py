@@ -68,14 +68,15 @@ for command in (plugin, migrate, user, source, batch, warehouse):
 @click.pass_context
 def serve(ctx: click.Context, no_scheduler: bool, with_demo: bool) -> None:
     """Serve the web pages in the foreground."""
-    from core.serve import serve as run
-
     config = current_app.config["CRM"]
     if with_demo:
         ctx.invoke(demo, customers=20_000)
         click.echo(f"users and passwords: {config.instance / 'demo-users.txt'} (rm02, head01, comp, sysadmin, …)")
     click.echo(f"serving on http://{config.host}:{config.port}")
-    run(config, create_app, with_scheduler=not no_scheduler)
+    sys.stdout.flush()
+    # A process of its own, which has imported no plugin: its workers then load new code at a rolling restart.
+    flags = ["--no-scheduler"] if no_scheduler else []
+    os.execv(sys.executable, [sys.executable, "-m", "core.serve", *flags])  # noqa: S606
 
 
 @crm.command()
@@ -156,6 +157,7 @@ def job_child(run_id: int) -> None:
 
 def main() -> None:
     """Entry point: settings that make no sense end in one clear line instead of a traceback."""
+    os.umask(0o077)  # what lies in the instance folder is for its owner only
     try:
         crm(prog_name="crm")
     except ConfigError as error:

@@ -1,6 +1,7 @@
 """The web server: gunicorn with threads, and the scheduler beside it unless told otherwise.
 
-SIGHUP to the master is the rolling restart: new workers with new code start first, old ones finish what they have.
+SIGHUP to the master is the rolling restart: new workers with new code start first, old ones finish what they have. That
+holds because the master imports neither app nor plugins: ``crm serve`` becomes ``python -m core.serve``.
 """
 
 from __future__ import annotations
@@ -8,14 +9,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from core.config import Config
-from core.host import watch
+from core.config import Config, load
 
 GRACE_SECONDS = 10
 
@@ -23,9 +21,8 @@ GRACE_SECONDS = 10
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn, configured by :class:`core.config.Config` instead of its own files and arguments."""
 
-    def __init__(self, config: Config, create: Callable[[], Flask]) -> None:
+    def __init__(self, config: Config) -> None:
         self.crm = config
-        self.create = create
         super().__init__()
 
     def load_config(self) -> None:
@@ -49,16 +46,20 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for name, value in settings.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
+    def load(self) -> Any:
         """The app, made anew in each worker."""
-        return self.create()
+        from core.app import create_app
+
+        return create_app()
 
 
 def _started(worker: Any) -> None:
+    from core.host import watch
+
     watch.start(worker.wsgi)
 
 
-def serve(config: Config, create: Callable[[], Flask], with_scheduler: bool = True) -> None:
+def serve(config: Config, with_scheduler: bool = True) -> None:
     """Serve in the foreground until stopped. With ``with_scheduler`` a ``crm scheduler`` runs beside it."""
     beside = None
     if with_scheduler:
@@ -66,8 +67,13 @@ def serve(config: Config, create: Callable[[], Flask], with_scheduler: bool = Tr
         environment = {**os.environ, "CRM_PARENT_PID": str(os.getpid())}
         beside = subprocess.Popen([sys.executable, "-m", "core.cli", "scheduler"], env=environment)
     try:
-        Server(config, create).run()
+        Server(config).run()
     finally:
         if beside is not None and beside.poll() is None:
             beside.terminate()
             beside.wait(timeout=GRACE_SECONDS)
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    serve(load(), with_scheduler="--no-scheduler" not in sys.argv[1:])

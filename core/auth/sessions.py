@@ -68,9 +68,9 @@ def start(
     still_open = select(UserSession).where(UserSession.user_id == user_id, UserSession.ended_at.is_(None))
     for other in session.scalars(still_open.order_by(UserSession.id)):
         quiet = at - other.seen_at > idle
-        end(other, "idle" if quiet else "taken_over", at)
         earlier = earlier if quiet else Earlier(other.address, other.seen_at)
         tabs = other.tabs
+        end(other, "idle" if quiet else "taken_over", at)
     session.flush()
     token = secrets.token_urlsafe(32)
     row = UserSession(
@@ -91,7 +91,7 @@ def start(
 def end(row: UserSession, why: Why, at: datetime) -> None:
     """Mark a session as over; one that is over already stays as it is."""
     if row.ended_at is None:
-        row.ended_at, row.ended_why = at, why
+        row.ended_at, row.ended_why, row.tabs = at, why, []
 
 
 def end_all(session: Session, user_id: int, why: Why, at: datetime) -> int:

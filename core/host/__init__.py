@@ -93,7 +93,7 @@ class Host:
     def _reserve(self) -> None:
         """Actions and parameters of the core itself, which lower floors have declared before plugins come."""
         self.registry.reserve("crm_permissions", decisions._core_actions)
-        self.registry.reserve("crm_parameters", parameters.declared())
+        self.registry.reserve("crm_parameters", parameters._core)
 
     def _tell_broken(self) -> None:
         for name, why in self.loader.broken.items():

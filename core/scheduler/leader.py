@@ -125,6 +125,12 @@ def _kill(child: Child) -> None:
     child.process.wait()
 
 
+def orphaned() -> bool:
+    """True when the server that started this process beside itself is gone."""
+    parent = os.environ.get("CRM_PARENT_PID", "")
+    return parent.isdigit() and os.getppid() != int(parent)
+
+
 def serve(app: Flask) -> None:
     """Run until SIGTERM or SIGINT."""
     leader = Leader(app)
@@ -135,7 +141,8 @@ def serve(app: Flask) -> None:
         signal.signal(number, lambda *_: stopping.set())
     clock.start()
     try:
-        stopping.wait()
+        while not stopping.wait(TICK_SECONDS) and not orphaned():
+            pass
     finally:
         clock.shutdown(wait=True)
         leader.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from flask import g, request
 
 from core.auth import tabs
@@ -11,10 +13,16 @@ from core.web.shell import OpenTab
 
 def show(title: str) -> list[OpenTab]:
     """The open tabs, with this page among them when one can come back to it by its address."""
-    here = request.full_path.rstrip("?")
+    here = _address()
     if title and _lasting():
         tabs.open(title, here)
     return [OpenTab(tab.title, tab.url, _same(tab.url, here)) for tab in tabs.listed()]
+
+
+def _address() -> str:
+    """The page's address without what was searched for: that may be somebody's document or phone number."""
+    kept = [(key, value) for key, value in request.args.items(multi=True) if key not in {"q", "cursor"}]
+    return request.path + (f"?{urlencode(kept)}" if kept else "")
 
 
 def _lasting() -> bool:

@@ -163,7 +163,7 @@ class Client:
         answer = self.post(
             "/sign-in", {"csrf_token": self.token("/sign-in"), "username": username, "password": PASSWORD}
         )
-        if answer.status != 302:
+        if answer.status not in (302, 303):
             raise SystemExit(f"sign-in as {username}: {answer.status}")
         return self
 

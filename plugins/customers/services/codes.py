@@ -25,6 +25,8 @@ CERT_TYPES = {
     "ORG": "Organisation code",
     "SSN": "Social security number",
 }
+PUBLIC_DOCUMENTS = frozenset({"USCC", "ORG"})
+"""Numbers of organisations, which anybody may look up; all others are somebody's own."""
 ACCOUNT_KINDS = {"demand": "Demand deposit", "term": "Term deposit", "loan": "Loan account", "other": "Other"}
 ACCOUNT_STATUSES = {
     "NORMAL": "Normal",

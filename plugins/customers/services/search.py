@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from core.sdk.models import keyed_index
@@ -39,7 +39,8 @@ def matching(text: str) -> ColumnElement[bool]:
     """SQL over :class:`Party` that is true for customers the query finds; an empty query finds nobody."""
     text = text.strip()[:LONGEST]
     terms = [*_name_terms(text), *_number_terms(text), *_identifier_terms(text)]
-    return or_(*terms) if terms else false()
+    # Not ``false()``: SQLAlchemy folds that with the row scope into one word, and the scope can no longer be seen.
+    return or_(*terms) if terms else Party.id.in_([])
 
 
 def prefix(column: InstrumentedAttribute[Any], beginning: str) -> ColumnElement[bool]:

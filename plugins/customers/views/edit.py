@@ -39,9 +39,9 @@ def _save(party_id: str, form: PartyForm) -> AnyResponse:
         party = parties.by_number(session, party_id)
         if party is None:
             abort_with(404, _("There is no customer of this number, or it is not among those you may see."))
-        seen = form.version.data or ""
+        seen = str(form.version.data or "")
         mine = {"short_name": form.short_name.data, "remark": form.remark.data}
-        check_version(party, int(seen) if seen.isdigit() else 0, mine=mine)
+        check_version(party, int(seen) if seen.isascii() and seen.isdigit() else 0, mine=mine)
         changed = parties.edit(session, party, mine)
         if changed:
             detail = {field: {"before": before, "after": after} for field, (before, after) in changed.items()}

@@ -99,8 +99,8 @@ def identity(session: Session, party: Party) -> dict[str, Any]:
 
 
 def cert_shown(party: Party) -> str:
-    """The document number: a person's masked, an organisation's plain, for it is public."""
-    return mask(party.cert_no, "C2.id_no") if party.kind == codes.PERSON else party.cert_no or ""
+    """The document number: plain only where it is the public number of an organisation."""
+    return party.cert_no or "" if party.cert_type in codes.PUBLIC_DOCUMENTS else mask(party.cert_no, "C2.id_no")
 
 
 def basic(session: Session, party: Party) -> list[tuple[str, Any]]:

@@ -16,5 +16,5 @@ def looked_up(query: str, found: int) -> None:
     """Somebody searched; recorded when it was by an identifier, of which the entry keeps the kind and no digit."""
     if Question(query).by_identifier:
         with write() as session:
-            detail = {"by": "last four" if len(query.strip()) == 4 else "number", "found": found}
+            detail = {"by": "last four" if len("".join(query.split())) == 4 else "number", "found": found}
             audit(session, "customers.party.lookup", subject="customers.party", detail=detail)

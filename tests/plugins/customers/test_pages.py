@@ -246,3 +246,35 @@ def test_every_word_is_translated() -> None:
     for table in codes.TABLES:
         for label in (table.label, *table.items.values()):
             assert known.get(label), label
+
+
+@pytest.mark.parametrize("query", ["-", "，", "()", "%", "\u00b7", "\x00", "\U0010ffff"])
+def test_a_search_for_nothing_but_signs_finds_nobody(query: str, clerk: Any) -> None:
+    answer = clerk.get("/customers/", query_string={"q": query})
+    assert answer.status_code == 200
+    assert "/customers/P" not in answer.get_data(as_text=True)
+
+
+def test_what_was_searched_for_is_kept_nowhere(clerk: Any, crm_app: Any) -> None:
+    from core.auth.models import UserSession
+    from core.db.session import system_session
+
+    number = "11010519491231002X"
+    clerk.get("/customers/", query_string={"q": number, "kind": "P"})
+    clerk.get("/search", query_string={"q": number})
+    assert number not in clerk.get("/help").get_data(as_text=True)
+    with crm_app.app_context(), system_session("test") as session:
+        kept = [str(tabs) for tabs in session.scalars(select(UserSession.tabs))]
+    assert any("kind=P" in tabs for tabs in kept)
+    assert not any(number in tabs for tabs in kept)
+
+
+@pytest.mark.parametrize("version", ["²", "", "x"])
+def test_a_version_that_is_no_number_is_a_conflict_not_a_fault(version: str, chief: Any) -> None:
+    listing = chief.get("/customers/").get_data(as_text=True)
+    found = re.search(r'href="(/customers/P\d+)"', listing)
+    assert found
+    page = chief.get(f"{found[1]}/edit").get_data(as_text=True)
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    values = {"csrf_token": token[1] if token else "", "version": version, "short_name": "简称", "remark": ""}
+    assert chief.post(f"{found[1]}/edit", data=values).status_code in (409, 422)
