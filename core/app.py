@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from core import approvals, auth, monitoring, orgs, parameters, permissions, scheduler, warehouse, web
 from core.config import load
@@ -34,6 +35,9 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         SESSION_COOKIE_SECURE=config.https,
         SESSION_COOKIE_SAMESITE="Lax",
     )
+    if hops := config.trusted_proxies:
+        # Without it everybody has the proxy's address, and one person's wrong passwords slow down all.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     db.init_app(app)
     session.init_app(app)
     monitoring.init_app(app)  # first, so that every refusal after it carries the request's number

@@ -40,6 +40,7 @@ class Config:
     demo_password: str = ""
     timezone: str = "Asia/Shanghai"
     https: bool = False
+    trusted_proxies: int = 0
     testing: bool = False
 
     @property
@@ -128,6 +129,8 @@ def _checked(config: Config) -> Config:
         raise ConfigError(f"CRM_PORT={config.port} is not a port")
     if config.workers < 1 or config.threads < 1:
         raise ConfigError("CRM_WORKERS and CRM_THREADS must be at least 1")
+    if config.trusted_proxies < 0:
+        raise ConfigError("CRM_TRUSTED_PROXIES is the number of reverse proxies in front, 0 or more")
     if len(config.secret_key) < 32:
         raise ConfigError("CRM_SECRET_KEY must have at least 32 characters")
     scheme = config.database_url.split(":", 1)[0].split("+", 1)[0]

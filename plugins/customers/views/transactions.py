@@ -13,7 +13,7 @@ from core.sdk.web import link, render, requires, translator
 from plugins.customers.permissions import ACCOUNTS
 from plugins.customers.services import facts
 from plugins.customers.services.facts import TransactionFilter
-from plugins.customers.views import bp, lines
+from plugins.customers.views import bp, lines, trail
 from plugins.customers.views.profile import head, party_or_404
 
 _ = translator("customers")
@@ -25,6 +25,7 @@ SIZE = 50
 def transactions(party_id: str) -> Response:
     """Newest first, by account, direction and days, page by page."""
     party = party_or_404(party_id)
+    trail.looked_at(party_id)
     asked, wrong = _asked()
     accounts = facts.accounts(party.id)
     known = {row["account_id"] for row in accounts.rows}

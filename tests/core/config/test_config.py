@@ -29,6 +29,7 @@ def test_overrides_win_over_environment_over_file(tmp_path: Path) -> None:
         ({"CRM_PORT": "eight"}, "CRM_PORT"),
         ({"CRM_PORT": "70000"}, "CRM_PORT"),
         ({"CRM_WORKERS": "0"}, "CRM_WORKERS"),
+        ({"CRM_TRUSTED_PROXIES": "-1"}, "CRM_TRUSTED_PROXIES"),
         ({"CRM_TRAINING": "perhaps"}, "CRM_TRAINING"),
         ({"CRM_DATABASE_URL": "mysql://x"}, "CRM_DATABASE_URL"),
         ({"CRM_SECRET_KEY": "short"}, "CRM_SECRET_KEY"),
@@ -72,3 +73,18 @@ def test_a_key_is_made_once_and_is_the_owners_only(tmp_path: Path) -> None:
 def test_the_secret_is_not_printed(tmp_path: Path) -> None:
     config = load({"instance": tmp_path}, {})
     assert config.secret_key not in repr(config)
+
+
+def test_behind_a_proxy_the_clients_own_address_counts(tmp_path: Path) -> None:
+    from flask import request
+
+    from core.app import create_app
+
+    for hops, seen in ((0, "10.0.0.9"), (1, "192.0.2.7")):
+        app = create_app({"instance": tmp_path, "trusted_proxies": hops, "testing": True})
+        addresses: list[str | None] = []
+        app.before_request_funcs.setdefault(None, []).insert(0, lambda a=addresses: a.append(request.remote_addr))
+        app.test_client().get(
+            "/healthz", environ_base={"REMOTE_ADDR": "10.0.0.9"}, headers={"X-Forwarded-For": "192.0.2.7"}
+        )
+        assert addresses == [seen]
