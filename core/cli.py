@@ -13,7 +13,7 @@ from flask.cli import FlaskGroup, with_appcontext
 
 from core.app import create_app
 from core.auth.cli import user
-from core.config import ConfigError
+from core.config import ConfigError, load
 from core.contract.protocols import runtime
 from core.db.session import system_session
 from core.host.cli import migrate, plugin
@@ -62,13 +62,13 @@ for command in (plugin, migrate, user, source, batch, warehouse):
     crm.add_command(command)
 
 
-@crm.command()
+@crm.command(with_appcontext=False)  # the server makes its own app; making one here would only cost time
 @click.option("--no-scheduler", is_flag=True, help="Leave the scheduler to another process.")
 @click.option("--demo", "with_demo", is_flag=True, help="First whatever `crm demo` finds missing.")
 @click.pass_context
 def serve(ctx: click.Context, no_scheduler: bool, with_demo: bool) -> None:
     """Serve the web pages in the foreground."""
-    config = current_app.config["CRM"]
+    config = load()
     if with_demo:
         ctx.invoke(demo, customers=20_000)
         click.echo(f"users and passwords: {config.instance / 'demo-users.txt'} (rm02, head01, comp, sysadmin, …)")

@@ -52,7 +52,7 @@ class Server:
     def workers(self) -> list[int]:
         """Process numbers of the web workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"scheduler" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [int(pid) for pid in children if b"core.cli\0scheduler" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def resident(self) -> list[float]:
         """Resident memory of each worker, in MB."""
