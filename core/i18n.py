@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -104,11 +105,17 @@ def current() -> str:
     return "en" if locale is None or locale.language != "zh" else "zh_CN"
 
 
-def _select() -> str:
+def _select() -> Locale:
     if not has_request_context():
-        return "en"
+        return _locale("en")
     wanted = request.cookies.get(COOKIE, DEFAULT)
-    return wanted if wanted in LANGUAGES else DEFAULT
+    return _locale(wanted if wanted in LANGUAGES else DEFAULT)
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _locale(code: str) -> Locale:
+    # Parsed once: given a code, flask-babel goes through all locales' names anew for each request.
+    return Locale.parse(code)
 
 
 class Translator:

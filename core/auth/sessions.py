@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
@@ -105,7 +105,27 @@ def end_all(session: Session, user_id: int, why: Why, at: datetime) -> int:
 
 
 _BY_TOKEN = (  # built once: every request asks it
-    select(UserSession, User, Employee, Organisation)
+    select(
+        UserSession.id,
+        UserSession.created_at,
+        UserSession.seen_at,
+        UserSession.ended_at,
+        UserSession.ended_why,
+        UserSession.tabs,
+        User.id.label("user_id"),
+        User.username,
+        User.active,
+        User.employee_id,
+        User.must_change_password,
+        User.password_hash.is_not(None).label("has_password"),
+        Employee.number,
+        Employee.name,
+        Employee.org_id,
+        Organisation.code.label("org_code"),
+        Organisation.name.label("org_name"),
+        Organisation.level.label("org_level"),
+    )
+    .select_from(UserSession)
     .join(User, User.id == UserSession.user_id)
     .outerjoin(Employee, Employee.id == User.employee_id)
     .outerjoin(Organisation, Organisation.id == Employee.org_id)
@@ -115,41 +135,40 @@ _BY_TOKEN = (  # built once: every request asks it
 
 def find(session: Session, token: str, *, at: datetime, idle: timedelta, absolute: timedelta) -> Found | None:
     """What the token stands for at this moment; None for one that never was. Reads one row and writes nothing."""
-    hit = session.execute(_BY_TOKEN, {"token_hash": hashed(token)}).one_or_none()
-    if hit is None:
+    row = session.execute(_BY_TOKEN, {"token_hash": hashed(token)}).one_or_none()
+    if row is None:
         return None
-    row, user, employee, organisation = hit
-    why = row.ended_why or _expired(row, user, at, idle, absolute)
-    principal = None if why else _principal(row, user, employee, organisation)
+    why = row.ended_why or _expired(row, at, idle, absolute)
+    principal = None if why else _principal(row)
     # Written at most once a minute, more often only where the idle time itself is short.
     due = at - row.seen_at >= min(timedelta(minutes=1), idle / 10)
-    return Found(row.id, user.id, principal, why, row.ended_at, due, tuple(row.tabs or ()))
+    return Found(row.id, row.user_id, principal, why, row.ended_at, due, tuple(row.tabs or ()))
 
 
-def _expired(row: UserSession, user: User, at: datetime, idle: timedelta, absolute: timedelta) -> Why | None:
-    if not user.active:
+def _expired(row: Any, at: datetime, idle: timedelta, absolute: timedelta) -> Why | None:
+    if not row.active:
         return "disabled"
     if at - row.created_at >= absolute:
         return "absolute"
     return "idle" if at - row.seen_at >= idle else None
 
 
-def _principal(row: UserSession, user: User, employee: Employee | None, organisation: Organisation | None) -> Principal:
+def _principal(row: Any) -> Principal:
     place = person = None
-    if organisation is not None:
-        place = OrganisationView(organisation.id, organisation.code, organisation.name, organisation.level)
-    if employee is not None:
-        person = EmployeeView(employee.id, employee.number, employee.name, employee.org_id, place)
+    if row.org_code is not None:
+        place = OrganisationView(row.org_id, row.org_code, row.org_name, row.org_level)
+    if row.number is not None:
+        person = EmployeeView(row.employee_id, row.number, row.name, row.org_id, place)
     return Principal(
-        id=user.id,
-        username=user.username,
-        employee_id=user.employee_id,
+        id=row.user_id,
+        username=row.username,
+        employee_id=row.employee_id,
         employee=person,
         session_id=row.id,
-        must_change_password=user.must_change_password,
+        must_change_password=row.must_change_password,
         created_at=row.created_at,
         seen_at=row.seen_at,
-        has_password=user.password_hash is not None,
+        has_password=row.has_password,
     )
 
 

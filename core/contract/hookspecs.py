@@ -288,13 +288,14 @@ def crm_authenticate(username: str, password: str) -> Identity | None:
 
 @hookspec
 def crm_decide(user_id: int, action: str, subject: str | None, key: str | None) -> Decision | None:
-    """Vote on one action. Any deny wins; None abstains.
+    """Vote on the actions named in ``votes_on``, and on no others. Any deny wins; None abstains; failing denies.
 
     Example::
 
         @hookimpl
+        @votes_on("customers.party.export")
         def crm_decide(user_id, action, subject, key):
-            if action == "customers.party.export" and outside_hours():
+            if outside_hours():
                 return Decision(False, "Exports are closed at night")
     """
     raise AssertionError

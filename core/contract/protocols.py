@@ -56,6 +56,9 @@ class Dispatch(Protocol):
     def first(self, hook: str, **values: Any) -> Any:
         """The first answer that is not None, or None."""
 
+    def vetoes(self, user_id: int, action: str, subject: str | None, key: str | None) -> tuple[str, ...]:
+        """Why plugins forbid this action; empty when none does. One that votes on it and fails forbids it."""
+
     def call(self, plugin: str, hook: str, what: Callable[[], T]) -> T:
         """Run code of one plugin under its quota, clock and breaker.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ def _keys() -> Keys:
     return found
 
 
+@lru_cache(maxsize=256)
 def _derive(master: bytes, length: int, purpose: str) -> bytes:
+    # Kept: a list of customers would otherwise derive the same key a hundred times. The masters stay in memory anyway.
     return HKDF(hashes.SHA256(), length, salt=None, info=purpose.encode()).derive(master)
 
 

@@ -92,8 +92,8 @@ class Host:
 
     def _reserve(self) -> None:
         """Actions and parameters of the core itself, which lower floors have declared before plugins come."""
-        self.registry.reserve("crm_permissions", decisions._core_actions)
-        self.registry.reserve("crm_parameters", parameters._core)
+        self.registry.reserve("crm_permissions", (action.name for action in decisions.core_actions()))
+        self.registry.reserve("crm_parameters", (parameter.name for parameter in parameters.core_parameters()))
 
     def _tell_broken(self) -> None:
         for name, why in self.loader.broken.items():

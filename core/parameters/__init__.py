@@ -21,6 +21,7 @@ from core.parameters.values import InvalidValue, UnknownParameter, check
 __all__ = [
     "InvalidValue",
     "UnknownParameter",
+    "core_parameters",
     "declare",
     "declared",
     "get",
@@ -48,6 +49,11 @@ def declare(*parameters: Parameter) -> None:
     for parameter in parameters:
         check(parameter, parameter.default)
         _core[parameter.name] = parameter
+
+
+def core_parameters() -> tuple[Parameter, ...]:
+    """The parameters of the core itself, in the order they were declared."""
+    return tuple(_core.values())
 
 
 def declared() -> dict[str, Parameter]:

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import current_app, has_request_context, request
 from flask_babel import gettext as _
-from sqlalchemy import exists, inspect, or_, select
+from sqlalchemy import BindParameter, and_, bindparam, exists, inspect, or_, select
 
 from core.auth.models import User
 from core.contract.protocols import runtime
@@ -72,9 +71,14 @@ def declared(name: str) -> Action | None:
     return next((action for action in actions() if action.name == name), None)
 
 
+def core_actions() -> tuple[Action, ...]:
+    """The actions of the core itself, in the order they were declared."""
+    return tuple(_core_actions.values())
+
+
 def actions() -> Iterator[Action]:
     """All actions that are declared now. Grants of anything else count for nothing."""
-    yield from _core_actions.values()
+    yield from core_actions()
     for _plugin, action in runtime().registry.of("crm_permissions"):
         yield action
 
@@ -248,63 +252,64 @@ def _reading() -> Iterator[CrmSession]:
             yield session
 
 
+_DAY: BindParameter[date] = bindparam("day")
+_HELD_BY = (  # one statement, built once: every request asks it
+    select(
+        User.active,
+        User.employee_id,
+        Employee.org_id.label("home"),
+        Employee.valid_from,
+        Employee.valid_to,
+        UserRole.org_id.label("place"),
+        Role.name,
+        Role.label,
+        Role.kind,
+        Grant.id.label("grant_id"),
+        Grant.action,
+        Grant.effect,
+        Grant.scope,
+        Grant.line,
+        GrantOrganisation.org_id.label("listed"),
+    )
+    .select_from(User)
+    .outerjoin(Employee, Employee.id == User.employee_id)
+    .outerjoin(
+        UserRole,
+        and_(
+            UserRole.user_id == User.id,
+            or_(UserRole.valid_from.is_(None), UserRole.valid_from <= _DAY),
+            or_(UserRole.valid_to.is_(None), UserRole.valid_to >= _DAY),
+        ),
+    )
+    .outerjoin(Role, Role.id == UserRole.role_id)
+    .outerjoin(Grant, Grant.role_id == Role.id)
+    .outerjoin(GrantOrganisation, GrantOrganisation.grant_id == Grant.id)
+    .where(User.id == bindparam("user_id"))
+    .order_by(UserRole.id, Grant.id)
+)
+
+
 def _read(user_id: int) -> Holder:
+    day = today()
     with _reading() as session, session.no_autoflush:
-        person = session.execute(
-            select(User.active, User.employee_id, Employee.org_id, Employee.valid_from, Employee.valid_to)
-            .outerjoin(Employee, Employee.id == User.employee_id)
-            .where(User.id == user_id)
-        ).first()
-        if person is None:
-            return Holder(user_id, False, frozenset(), ())
-        day = today()
-        employed = person.org_id is not None and _valid(day, person.valid_from, person.valid_to)
-        employee, home = (person.employee_id, person.org_id) if employed else (None, None)
-        roles = session.execute(
-            select(UserRole.org_id, Role.id, Role.name, Role.label, Role.kind)
-            .join(Role, Role.id == UserRole.role_id)
-            .where(
-                UserRole.user_id == user_id,
-                or_(UserRole.valid_from.is_(None), UserRole.valid_from <= day),
-                or_(UserRole.valid_to.is_(None), UserRole.valid_to >= day),
-            )
-        ).all()
-        grants = _grants(session, {r.id for r in roles})
-    held = [
-        HeldGrant(
-            r.name,
-            r.label,
-            r.kind,
-            g.action,
-            g.effect,
-            g.scope,
-            g.line,
-            home if r.org_id is None else r.org_id,
-            listed,
-            employee,
-        )
-        for r in roles
-        for g, listed in grants.get(r.id, ())
-    ]
-    return Holder(user_id, bool(person.active), frozenset(r.kind for r in roles), tuple(held))
+        rows = session.execute(_HELD_BY, {"user_id": user_id, "day": day}).all()
+    if not rows:
+        return Holder(user_id, False, frozenset(), ())
+    person = rows[0]
+    employed = person.home is not None and _valid(day, person.valid_from, person.valid_to)
+    employee, home = (person.employee_id, person.home) if employed else (None, None)
+    held: dict[tuple[str, int | None, int], HeldGrant] = {}
+    for r in rows:
+        if r.grant_id is None:
+            continue
+        place = home if r.place is None else r.place
+        key = (r.name, place, r.grant_id)
+        seen = held[key].listed if key in held else frozenset()
+        listed = seen if r.listed is None else seen | {r.listed}
+        held[key] = HeldGrant(r.name, r.label, r.kind, r.action, r.effect, r.scope, r.line, place, listed, employee)
+    kinds = frozenset(r.kind for r in rows if r.kind is not None)
+    return Holder(user_id, bool(person.active), kinds, tuple(held.values()))
 
 
 def _valid(day: date, first: date | None, last: date | None) -> bool:
     return (first is None or first <= day) and (last is None or day <= last)
-
-
-def _grants(session: CrmSession, roles: set[int]) -> dict[int, list[tuple[Any, frozenset[int]]]]:
-    if not roles:
-        return {}
-    listed: dict[int, set[int]] = {}
-    for grant_id, org_id in session.execute(
-        select(GrantOrganisation.grant_id, GrantOrganisation.org_id)
-        .join(Grant, Grant.id == GrantOrganisation.grant_id)
-        .where(Grant.role_id.in_(roles))
-    ):
-        listed.setdefault(grant_id, set()).add(org_id)
-    found: dict[int, list[tuple[Any, frozenset[int]]]] = {}
-    columns = (Grant.id, Grant.role_id, Grant.action, Grant.effect, Grant.scope, Grant.line)
-    for row in session.execute(select(*columns).where(Grant.role_id.in_(roles)).order_by(Grant.id)):
-        found.setdefault(row.role_id, []).append((row, frozenset(listed.get(row.id, ()))))
-    return found

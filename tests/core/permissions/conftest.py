@@ -22,7 +22,6 @@ from core import config, permissions
 from core.auth.models import User
 from core.contract.types import Action, Decision, ScopeProvider
 from core.db import session as db_session
-from core.db.base import CoreBase
 from core.db.session import system_session
 from core.extensions import db
 from core.monitoring.models import AuditEntry
@@ -102,11 +101,11 @@ class World:
 
 
 @pytest.fixture
-def make_app(tmp_path: Path) -> Any:
-    """An app without pushed context."""
+def make_app(tmp_path: Path, database_url: str) -> Any:
+    """An app without pushed context, on SQLite and on PostgreSQL."""
     app = Flask("permissions-test")
     app.config["CRM"] = config.load({"instance": tmp_path}, environ={})
-    app.config |= {"SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path / 'crm.db'}", "SECRET_KEY": "x" * 32}
+    app.config |= {"SQLALCHEMY_DATABASE_URI": database_url, "SECRET_KEY": "x" * 32}
     db.init_app(app)
     Babel(app)
     login = LoginManager(app)
@@ -135,8 +134,6 @@ def world(make_app: Flask) -> Iterator[World]:
     world = World(app, app.test_client())
     app.extensions["crm"] = SimpleNamespace(registry=world, dispatch=world, snapshot=lambda: None)
     with app.app_context():
-        tables = [t for name, t in CoreBase.metadata.tables.items() if name.startswith("core_")]
-        CoreBase.metadata.create_all(db.engine, tables=tables)
         Base.metadata.create_all(db.engine)
         with system_session("test") as s:
             places = {1: "/1/", 2: "/1/2/", 3: "/1/3/", 4: "/1/2/4/", 5: "/1/3/5/"}
