@@ -31,6 +31,7 @@ from core.host.states import States
 from core.host.status import FaultLine, PluginStatus, State, SwitchPlan, SwitchRefused
 from core.host.switch import Switch
 from core.host.watch import Limits, Watch, wait_drained
+from core.i18n import label
 from core.permissions import decisions
 
 __all__ = ["FaultLine", "Host", "Limits", "PluginStatus", "PluginsBroken", "SwitchPlan", "SwitchRefused"]
@@ -115,6 +116,12 @@ class Host:
     def names(self) -> tuple[str, ...]:
         """Names of all plugins found, in load order, broken ones last."""
         return (*self.loader.plugins, *sorted(self.candidates.keys() - self.loader.plugins.keys()))
+
+    def title(self, name: str) -> str:
+        """What people call the plugin, in the reader's language; its name when it is not known."""
+        candidate = self.candidates.get(name)
+        manifest = candidate.manifest if candidate else None
+        return label(name, manifest.title) if manifest else name
 
     @property
     def blueprint_owners(self) -> dict[str, str]:

@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import has_app_context
 from sqlalchemy.orm import Session
 
-from core.contract import Event, IntegrityEvent
+from core.contract import Decision, Event, IntegrityEvent
 from core.contract.protocols import PluginFailed
 from core.db.types import now
 from core.extensions import db
 from core.host.faults import Fault
 from core.host.integrity import Integrity
-from core.host.loader import Implementation
+from core.host.hooks import DECIDE, Implementation
 from core.host.outbox import Outbox
+from core.i18n import CORE, translator
 
 if TYPE_CHECKING:
     from core.host import Host
 
 T = TypeVar("T")
+_ = translator(CORE)
 
 SLOTS = 2
 """How many calls into one plugin a worker runs at a time."""
@@ -109,6 +111,27 @@ class Dispatcher:
             if answer is not None:
                 return answer
         return None
+
+    def vetoes(self, user_id: int, action: str, subject: str | None, key: str | None) -> tuple[str, ...]:
+        """Why plugins forbid this action; empty when none does. One that votes on it and fails forbids it."""
+        values = {"user_id": user_id, "action": action, "subject": subject, "key": key}
+        voters = (voter for voter in self._enabled(DECIDE) if voter.has_vote(action))
+        return tuple(reason for voter in voters if (reason := self._veto(voter, values)))
+
+    def _veto(self, voter: Implementation, values: Mapping[str, Any]) -> str:
+        try:
+            vote = self.invoke(voter, values)
+        except PluginFailed:
+            return self._unheard(voter.plugin)
+        if vote is None or isinstance(vote, Decision):
+            return "" if vote is None or vote.allow else vote.reason
+        self._note(voter.plugin, DECIDE, "raised", f"gave {vote!r}; it must give a Decision or None")
+        return self._unheard(voter.plugin)
+
+    def _unheard(self, plugin: str) -> str:
+        """A veto that is broken must not open what it closes."""
+        text = _("The module %(module)s must be asked about this and gives no answer. The system administrator can help.")
+        return text % {"module": self._host.title(plugin)}
 
     def _enabled(self, hook: str) -> Iterator[Implementation]:
         enabled = self._host.snapshot().enabled

@@ -6,7 +6,6 @@ Specifications come first, then each implementation is verified singly; nothing 
 from __future__ import annotations
 
 import importlib
-import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -15,14 +14,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pluggy
 from flask import Flask
 
-from core.contract import API_VERSION, hookspecs
+from core.contract import API_VERSION
 from core.contract.protocols import Snapshot
-from core.db.base import CoreBase, discard
+from core.db.base import CORE, CoreBase, discard
 from core.host.discovery import Candidate
 from core.host.graph import Node, dependants, resolve
+from core.host.hooks import HookBook, Implementation, overlaps
 from core.host.manifest import Manifest
 from core.host.mapping import Before, configure
 from core.host.registry import KINDS, PluginRegistry
@@ -43,16 +42,6 @@ class Broken:
     trace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Implementation:
-    """One plugin's function for one hook, and the arguments it takes."""
-
-    plugin: str
-    hook: str
-    function: Callable[..., Any]
-    accepts: frozenset[str]
-
-
 ABSENT = ModuleType("absent")
 """Stands for a plugin's module until it has been imported."""
 
@@ -68,10 +57,6 @@ class Loading:
     trial: Trial = field(default_factory=lambda: Trial((), ()))
 
 
-class BadHook(Exception):
-    """An implementation does not fit its specification."""
-
-
 class Loader:
     """Loads once. Afterwards ``plugins`` holds the healthy ones in order and ``broken`` the others with reasons."""
 
@@ -82,15 +67,16 @@ class Loader:
         self.plugins: dict[str, Loading] = {}
         self.broken: dict[str, Broken] = {}
         self.implementations: dict[str, tuple[Implementation, ...]] = {}
-        self._manager = pluggy.PluginManager("crm")
-        self._manager.add_hookspecs(hookspecs)
+        self._hooks = HookBook(self._beyond_veto)
         self._names: frozenset[str] = frozenset()
+        self._protected: frozenset[str] = frozenset()
         self.blueprint_owners: dict[str, str] = {}
 
     def load(self, candidates: Iterable[Candidate]) -> None:
         """Load them all; never raises for what a plugin does."""
         CoreBase.registry.configure()
         usable = self._usable(candidates)
+        self._protected = frozenset(name for name, (_, manifest) in usable.items() if manifest.protected)
         nodes = {n: Node(m.version, m.requires, rank=not c.ours) for n, (c, m) in usable.items()}
         resolution = resolve(nodes, {name: why.reason for name, why in self.broken.items()})
         self.broken.update({name: Broken(reason) for name, reason in resolution.problems.items()})
@@ -153,8 +139,7 @@ class Loader:
     def _forget(self, name: str, plugin: Loading) -> None:
         self.registry.remove(name)
         self.urls.remove(name)
-        if self._manager.is_registered(plugin.module):
-            self._manager.unregister(plugin.module)
+        self._hooks.forget(plugin.module)
         forget(name, plugin.candidate.module)
 
     # -- the steps, each for every plugin before the next -------------------------------------------------------------
@@ -165,49 +150,15 @@ class Loader:
         plugin.module = importlib.import_module(f"{module}.plugin")
         _check_folder(plugin.module, plugin.candidate.path)
         self.plugins[name] = plugin
-        offers = getattr(plugin.module, "crm_hookspecs", None)
-        if offers is None or self._manager.parse_hookimpl_opts(plugin.module, "crm_hookspecs") is None:
-            return
-        if inspect.signature(offers).parameters:
-            raise BadHook("crm_hookspecs takes no arguments")
-        specs = offers()
-        for hook in _spec_names(specs):
-            if not hook.startswith(f"{name}_"):
-                raise BadHook(f"the hook {hook} it offers must be named {name}_something; rename it")
-        self._manager.add_hookspecs(specs)
+        self._hooks.offer(name, plugin.module)
 
     def _verify(self, name: str, plugin: Loading) -> None:
-        for attribute in dir(plugin.module):
-            options = self._manager.parse_hookimpl_opts(plugin.module, attribute)
-            if options is None:
-                continue
-            hook = options.get("specname") or attribute
-            if options.get("wrapper") or options.get("hookwrapper"):
-                raise BadHook(f"{attribute} is a wrapper; hooks here only answer, so take wrapper out")
-            spec = getattr(self._manager.hook, hook, None)
-            if spec is None or not spec.has_spec():
-                self._check_absent(name, hook)
-                continue
-            function = getattr(plugin.module, attribute)
-            plugin.implementations.append(self._verified(name, hook, function, spec.spec))
-        self._manager.register(plugin.module, name)
+        plugin.implementations.extend(self._hooks.verified(name, plugin.module, self._names, self.plugins))
 
-    def _verified(self, name: str, hook: str, function: Callable[..., Any], spec: Any) -> Implementation:
-        known = set(spec.argnames) | set(spec.kwargnames)
-        takes = inspect.signature(function).parameters
-        wrong = [p.name for p in takes.values() if p.name not in known or p.kind is not p.POSITIONAL_OR_KEYWORD]
-        if wrong:
-            may = ", ".join(spec.argnames) or "nothing"
-            raise BadHook(f"{hook} takes {', '.join(wrong)}, which the hook does not give; it may take {may}")
-        return Implementation(name, hook, function, frozenset(takes))
-
-    def _check_absent(self, name: str, hook: str) -> None:
-        """An unknown hook is a mistake, unless it belongs to a plugin that is not here or is broken."""
-        if hook.startswith("crm_"):
-            raise BadHook(f"{hook} is not a hook of this core; see docs/hooks.md for the hooks there are")
-        owner = max((n for n in self._names if hook.startswith(f"{n}_")), key=len, default=None)
-        if owner in self.plugins:
-            raise BadHook(f"{hook} is not a hook that plugin {owner!r} offers")
+    def _beyond_veto(self, pattern: str) -> bool:
+        """The core's actions and those of protected plugins: with them people sign in, recover and switch modules."""
+        reserved = [name for name in self.registry.actions() if self.registry.owner("crm_permissions", name) == CORE]
+        return pattern.partition(".")[0] in {CORE, *self._protected} or overlaps(pattern, reserved)
 
     def _models(self, name: str, plugin: Loading) -> None:
         models = self.registry.check(name, "crm_models", self._ask(plugin, "crm_models"))
@@ -288,10 +239,6 @@ def _check_folder(module: ModuleType, path: Path | None) -> None:
     """What was imported must be what was found: another package of that name may come first on the path."""
     if path is not None and Path(module.__file__ or "").resolve().parent != path:
         raise ImportError(f"{module.__name__} was found in {path} but imported from {module.__file__}; rename one")
-
-
-def _spec_names(specs: Any) -> list[str]:
-    return [name for name in dir(specs) if getattr(getattr(specs, name), "crm_spec", None) is not None]
 
 
 def _because(error: BaseException) -> str:

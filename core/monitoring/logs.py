@@ -11,27 +11,9 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from core.monitoring.context import actor
+from core.monitoring.identifiers import REMOVED, scrub
 
-REMOVED = "[removed]"
-
-_IDENTIFIERS = re.compile(
-    r"""
-    (?<![0-9A-Za-z]) (?:
-        [0-9A-HJ-NPQRTUWXY]{2}\d{6}[0-9A-HJ-NPQRTUWXY]{10}  # unified social credit code
-      | \d{17}[\dXx] | \d{15}                                # identity card, new and old
-      | (?:\+?86[- ]?)?1[3-9]\d{9}                           # mobile phone
-      | \d{12,19}                                            # account and card numbers
-    ) (?![0-9A-Za-z])
-    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+                           # mail
-    """,
-    re.VERBOSE,
-)
 _SECRET_NAMES = re.compile(r"pass|secret|token|cookie|authorization|\bname\b|mobile|phone|cert|address", re.IGNORECASE)
-
-
-def scrub(text: str) -> str:
-    """``text`` without what looks like an identifier of a person, company or account."""
-    return _IDENTIFIERS.sub(REMOVED, text)
 
 
 def without_personal_data(_logger: Any, _method: str, event: EventDict) -> EventDict:

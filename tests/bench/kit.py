@@ -52,7 +52,8 @@ class Server:
     def workers(self) -> list[int]:
         """Process numbers of the web workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [int(pid) for pid in children if b"core.cli\0scheduler" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        lines = {int(pid): _command_line(pid) for pid in children}
+        return [pid for pid, line in lines.items() if line and b"core.cli\0scheduler" not in line]
 
     def resident(self) -> list[float]:
         """Resident memory of each worker, in MB."""
@@ -60,6 +61,13 @@ class Server:
             int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1)) / 1024  # type: ignore[union-attr]
             for pid in self.workers()
         ]
+
+
+def _command_line(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""  # it ended between the two looks
 
 
 def prepare(folder: Path, size: str, database_url: str = "") -> dict[str, str]:

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from core.sdk import orgs
 from core.sdk.hooks import Publication
 from core.sdk.models import keyed_index, now
 from plugins.customers.models import Counter, Delivery, NameEntry, Party, Xref
-from plugins.customers.services import facets, names, organisations
+from plugins.customers.services import facets, names
 from plugins.customers.services.codes import PERSON
 
 BATCH = 1_000
@@ -205,7 +206,7 @@ def take_in(publication: Publication) -> Tally:
     if newest is not None and newest.business_date > publication.business_date:
         return Tally()
     intake = Intake(session, publication.source, publication.legal_entity, publication.business_date)
-    intake.orgs = organisations.ids_by_code(session)
+    intake.orgs = orgs.ids_by_code(session)
     for batch in chunks(publication.rows(), BATCH):
         intake.take(list(batch))
     return intake.finish()

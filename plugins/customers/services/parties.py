@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
+from core.sdk import orgs
 from plugins.customers.models import Delivery, NameEntry, Party, Xref
-from plugins.customers.services import names, organisations, search
+from plugins.customers.services import names, search
 from plugins.customers.services.codes import PERSON
 
 SORTS = {"name": Party.sort_name, "number": Party.party_id, "opened": Party.open_date}
@@ -40,7 +41,7 @@ def listing(session: Session, filters: Filters) -> Select[Party]:
     if filters.kind:
         statement = statement.where(Party.kind == filters.kind)
     if filters.org_id is not None:
-        statement = statement.where(Party.home_org_id.in_(organisations.below(session, filters.org_id)))
+        statement = statement.where(Party.home_org_id.in_(orgs.below(session, filters.org_id)))
     if filters.legal_entity:
         statement = statement.where(Party.legal_entity == filters.legal_entity)
     return statement

@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Response, request
 from sqlalchemy.orm import Session
 
+from core.sdk import orgs
 from core.sdk.security import session
 from core.sdk.warehouse import warm
 from core.sdk.web import Page, link, render, requires, translator
 from plugins.customers.models import Party
 from plugins.customers.permissions import VIEW
-from plugins.customers.services import codes, organisations, parties
+from plugins.customers.services import codes, parties
 from plugins.customers.services.parties import Filters
 from plugins.customers.views import bp, lines, trail
 
@@ -27,7 +28,7 @@ def index() -> Response:
     page = Page.of(parties.listing(db, filters), Party.id, session=db, sorts=parties.SORTS, default_sort="name")
     deliveries = parties.deliveries(db)
     entities = sorted({d.legal_entity for d in deliveries})
-    places = organisations.tree(db)
+    places = orgs.tree(db)
     rows = lines.listing(db, page.rows)
     if filters.query:
         trail.looked_up(filters.query, len(rows))
@@ -38,7 +39,7 @@ def index() -> Response:
         filters=filters,
         applied=_applied(db, filters),
         kinds=[("", _("All")), *((code, _(text)) for code, text in codes.KINDS.items())],
-        places=[("", _("All")), *((id_, "\u3000" * depth + name) for id_, name, depth, _path in places)],
+        places=[("", _("All")), *((place.id, "\u3000" * place.depth + place.name) for place in places)],
         entities=[("", _("All")), *((entity, entity) for entity in entities)] if len(entities) > 1 else [],
         deliveries=deliveries,
     )
@@ -63,7 +64,7 @@ def _applied(db: Session, filters: Filters) -> list[tuple[str, str]]:
     if filters.kind:
         chips.append((_("Kind: %(value)s", value=_(codes.KINDS[filters.kind])), _without("kind")))
     if filters.org_id is not None:
-        name = organisations.names(db, [filters.org_id]).get(filters.org_id, str(filters.org_id))
+        name = orgs.names(db, [filters.org_id]).get(filters.org_id, str(filters.org_id))
         chips.append((_("Organisation: %(value)s", value=name), _without("org")))
     if filters.legal_entity:
         chips.append((_("Legal entity: %(value)s", value=filters.legal_entity), _without("entity")))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, exists, func, literal, select, union_all, update
+from sqlalchemy import delete, exists, func, insert, literal, select, text, union_all, update
 from sqlalchemy.orm import aliased, joinedload, selectinload, subqueryload
+from sqlalchemy.orm.exc import ObjectDeletedError
 
 from core.db.session import ScopeError
 
@@ -88,6 +90,14 @@ def p_get(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
         assert {a.id for a in party.accounts} == account_ids(w, {k})
 
 
+def p_lazy(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    for account in s.scalars(select(b.Account).where(b.Account.id <= k)):
+        assert account.party.id in see
+    mine = [party for party in s.scalars(select(b.Party)) if party.id >= k]
+    assert {a.id for party in mine for a in party.accounts} == account_ids(w, {p for p in see if p >= k})
+    assert {o.party_id for party in mine for o in party.owners} == {p for p in see if p >= k}
+
+
 def p_alias_join(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
     other = aliased(b.Party)
     rows = s.execute(select(b.Party.id, other.id).join(other, other.id >= b.Party.id)).all()
@@ -158,10 +168,74 @@ def p_bulk(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
     s.rollback()
 
 
+def p_subquery(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    inner = select(b.Party).where(b.Party.id >= k).subquery()
+    assert {p.id for p in s.scalars(select(aliased(b.Party, inner)))} == {p for p in see if p >= k}
+    totals = select(b.Account.party_id, func.sum(b.Account.balance).label("total")).group_by(b.Account.party_id)
+    assert {(r.party_id, r.total) for r in s.execute(select(totals.subquery()))} == {
+        (p, sum(account_ids(w, {p}))) for p in see & set(w.accounts)
+    }
+    richest = select(func.max(b.Account.balance)).scalar_subquery()
+    assert set(s.scalars(select(b.Account.id).where(b.Account.balance == richest))) == {
+        max(account_ids(w, see), default=None)
+    } - {None}
+
+
 def p_core(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
-    with pytest.raises(ScopeError):
-        s.execute(select(b.Party.__table__))
-    s.rollback()
+    party = b.Party.__table__
+    for statement in (
+        select(party),
+        select(party.c.name).where(party.c.id == k),
+        select(b.Org.id).where(exists(select(party.c.id).where(party.c.id == k))),
+        update(party).where(party.c.id == k).values(name="x"),
+        delete(b.Account.__table__),
+        insert(b.Account.__table__).values(id=2000, party_id=k, balance=0),
+    ):
+        with pytest.raises(ScopeError):
+            s.execute(statement)
+        s.rollback()
+
+
+def p_text(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    for statement in (
+        text("select name from t_party where id = :k").bindparams(k=k),
+        select(b.Party).from_statement(text("select * from t_party")),
+        select(b.Org.id).where(text("exists (select 1 from t_party)")),
+    ):
+        with pytest.raises(ScopeError):
+            s.execute(statement)
+        s.rollback()
+
+
+def p_move(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
+    """A party moves to organisation ``k``: out of sight is refused, and nobody takes in what they do not see."""
+    home = k % ORGS + 1
+    for number in range(1, PARTIES + 1):
+        party = s.get(b.Party, number) or _carried(b, s, number)
+        party.home_org_id = home
+        later = s.info["reader"].sees(replace(w, homes=_with(w.homes, number, home)))
+        try:
+            s.flush()
+            assert number in see and number in later
+        except (ScopeError, ObjectDeletedError):
+            assert number not in see or number not in later
+        s.rollback()
+        s.expunge_all()
+
+
+def _with(values: tuple[int, ...], number: int, value: int) -> tuple[int, ...]:
+    return (*values[: number - 1], value, *values[number:])
+
+
+def _carried(b: Any, s: Any, number: int) -> Any:
+    """A row this session does not see, carried in from one that does."""
+    with b.session(unscoped="test", mode="read") as wide:
+        party = wide.get(b.Party, number)
+        wide.expunge(party)
+    if party.home_org_id == number % ORGS + 1:
+        party.name = "changed"
+    s.add(party)
+    return party
 
 
 def p_write(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
@@ -176,6 +250,7 @@ def p_write(b: Any, s: Any, w: World, see: set[int], k: int) -> None:
 
 PATHS = [
     p_get,
+    p_lazy,
     p_alias_join,
     p_relation_join,
     p_exists,
@@ -185,7 +260,10 @@ PATHS = [
     p_page,
     p_refresh,
     p_bulk,
+    p_subquery,
     p_core,
+    p_text,
+    p_move,
     p_write,
 ]
 steps = st.lists(st.tuples(readers, st.sampled_from(PATHS), st.integers(1, PARTIES)), min_size=2, max_size=8)
