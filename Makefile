@@ -16,10 +16,10 @@ run: install ## set up, load the sample bank once, serve on 127.0.0.1:CRM_PORT
 	@CRM_TRAINING=1 $(BIN)/crm serve --demo
 
 test: install-dev ## set up and run the tests (sampled sizes, at most 25 minutes on 2 cores)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not slow" $(PYTEST)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST)
 
 test-full: install-dev ## all sizes, both databases complete
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(PYTEST)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(PYTEST)
 
 check: install-dev ## lint, types, contract rules, translations, docs
 	@$(BIN)/ruff check .
@@ -30,7 +30,7 @@ check: install-dev ## lint, types, contract rules, translations, docs
 
 coverage: install-dev ## coverage of core, which must be at least 95 %
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report=term --cov-fail-under=95
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --cov --cov-report=term --cov-fail-under=95
 
 bench: install-dev ## measure; prints medians and ratios
 	@for file in tests/bench/[a-z]*.py; do $(BIN)/python $$file || exit 1; done

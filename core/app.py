@@ -12,7 +12,7 @@ from core import approvals, auth, monitoring, orgs, parameters, permissions, sch
 from core.config import load
 from core.db import session
 from core.extensions import csrf, db
-from core.host import Host, purge
+from core.host import Host, kinds
 from core.host.gate import GatedFlask
 
 
@@ -44,6 +44,6 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     csrf.init_app(app)
     for area in (orgs, parameters, auth, scheduler, permissions, approvals, warehouse, web):
         area.init_app(app)
-    purge.register()
+    kinds.register()
     Host.start(app)
     return app

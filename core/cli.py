@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 from flask import Flask, current_app
 from flask.cli import FlaskGroup, with_appcontext
 
-from core.app import create_app
-from core.auth.cli import user
 from core.config import ConfigError, load
 from core.contract.protocols import runtime
-from core.db.session import system_session
-from core.host.cli import migrate, plugin
-from core.scheduler import child, leader, runs
-from core.warehouse.cli import batch, source, warehouse
+
+ELSEWHERE = {
+    "batch": "core.warehouse.cli",
+    "migrate": "core.host.cli",
+    "plugin": "core.host.cli",
+    "role": "core.permissions.cli",
+    "source": "core.warehouse.cli",
+    "user": "core.auth.cli",
+    "warehouse": "core.warehouse.cli",
+}
+"""Commands by the module they stand in, which is imported when one is called: ``crm serve`` needs none of them."""
 
 
 class CrmGroup(FlaskGroup):
@@ -26,11 +32,14 @@ class CrmGroup(FlaskGroup):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """A core command by name, else the plugin's."""
+        if name in ELSEWHERE:
+            found: click.Command = _elsewhere(name)
+            return found
         return self.commands.get(name) or self._of_plugins(ctx).get(name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands, sorted."""
-        return sorted({*self.commands, *self._of_plugins(ctx)})
+        return sorted({*self.commands, *ELSEWHERE, *self._of_plugins(ctx)})
 
     def _of_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
         app: Flask = ctx.ensure_object(self._info_class()).load_app()
@@ -45,6 +54,11 @@ class CrmGroup(FlaskGroup):
         return ScriptInfo
 
 
+def _elsewhere(name: str) -> Any:
+    """A command, or group of commands, of :data:`ELSEWHERE`."""
+    return getattr(import_module(ELSEWHERE[name]), name)
+
+
 def with_context(command: click.Command) -> click.Command:
     """The command, run inside an app context, as a plugin may expect."""
     if command.callback is not None and not getattr(command.callback, "crm_context", False):
@@ -53,13 +67,15 @@ def with_context(command: click.Command) -> click.Command:
     return command
 
 
-@click.group(cls=CrmGroup, create_app=create_app, add_default_commands=False, add_version_option=False)
+def _create_app() -> Flask:
+    from core.app import create_app
+
+    return create_app()
+
+
+@click.group(cls=CrmGroup, create_app=_create_app, add_default_commands=False, add_version_option=False)
 def crm() -> None:
     """Jinqiao CRM (金桥)."""
-
-
-for command in (plugin, migrate, user, source, batch, warehouse):
-    crm.add_command(command)
 
 
 @crm.command(with_appcontext=False)  # the server makes its own app; making one here would only cost time
@@ -85,12 +101,12 @@ def serve(ctx: click.Context, no_scheduler: bool, with_demo: bool) -> None:
 def demo(ctx: click.Context, customers: int) -> None:
     """Prepare training mode: tables, demo users, and the sample bank loaded. Repeats nothing that is there."""
     config = current_app.config["CRM"]
-    _step(ctx, migrate)
+    _step(ctx, _elsewhere("migrate"))
     _step(ctx, seed, demo=True)
     commands = {item.command.name: item.command for _, item in runtime().registry.of("crm_cli")}
     if "sample" in commands and not (config.sources / "samplebank_core.toml").exists():
         _step(ctx, commands["sample"], customers=customers)
-    _step(ctx, batch.commands["run"])
+    _step(ctx, _elsewhere("batch").commands["run"])
 
 
 def _step(ctx: click.Context, command: click.Command, **values: Any) -> None:
@@ -106,6 +122,8 @@ def _step(ctx: click.Context, command: click.Command, **values: Any) -> None:
 @crm.command()
 def scheduler() -> None:
     """Take part in the election and run jobs when elected."""
+    from core.scheduler import leader
+
     leader.serve(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
@@ -113,6 +131,7 @@ def scheduler() -> None:
 @click.option("--demo", is_flag=True, help="Also the demo organisations and users (training mode only).")
 def seed(demo: bool) -> None:
     """Add the rows that core and plugins need; safe to repeat."""
+    from core.db.session import system_session
     from core.demo import seed_demo
 
     config = current_app.config["CRM"]
@@ -137,6 +156,8 @@ def job() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def job_list(as_json: bool) -> None:
     """Declared jobs with their schedules."""
+    from core.scheduler import runs
+
     rows = [
         {"name": name, "module": plugin_name, "schedule": item.schedule, "time_limit": item.time_limit}
         for name, (plugin_name, item) in runs.declared().items()
@@ -152,6 +173,8 @@ def job_list(as_json: bool) -> None:
 @click.argument("run_id", type=int)
 def job_child(run_id: int) -> None:
     """Run one claimed run; started by the scheduler."""
+    from core.scheduler import child
+
     sys.exit(0 if child.run_one(run_id) in {"done", "skipped"} else 1)
 
 
@@ -163,6 +186,13 @@ def main() -> None:
     except ConfigError as error:
         click.echo(f"crm: {error}", err=True)
         sys.exit(2)
+    except Exception as error:
+        from core.host.store import is_missing_table
+
+        if not is_missing_table(error):
+            raise
+        click.echo("crm: the database has no tables for this yet; run crm migrate", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ Only what must be known before the database is open stands here; everything else
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 """Folder that holds ``core``, ``plugins``, ``themes``, ``migrations`` and ``translations``: the checkout, or
 site-packages."""
+
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+_HOST = re.compile(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|[0-9a-f:]*:[0-9a-f:.]+")
+_MEMORY = re.compile(r"[1-9][0-9]{0,5}(MB|GB)")
 
 
 class ConfigError(Exception):
@@ -35,8 +42,12 @@ class Config:
     theme: str = "default"
     host: str = "127.0.0.1"
     port: int = 8000
+    hosts: tuple[str, ...] = ()
     workers: int = 2
     threads: int = 8
+    warehouse_threads: int = 2
+    warehouse_memory: str = "256MB"
+    warehouse_spill: str = ""
     demo_password: str = ""
     timezone: str = "Asia/Shanghai"
     https: bool = False
@@ -47,6 +58,20 @@ class Config:
     def warehouse(self) -> Path:
         """Folder of the published and staged partitions."""
         return self.instance / "warehouse"
+
+    @property
+    def served_hosts(self) -> tuple[str, ...]:
+        """Names a browser may ask for, in lower case, without port; one with a dot before it means all below it.
+
+        Without ``CRM_HOSTS`` only this machine's own: whoever listens for others says under which name.
+        """
+        own = () if self.host in {"0.0.0.0", "::"} else (self.host.lower(),)  # noqa: S104  # compared, not bound
+        return self.hosts or (*LOOPBACK, *own)
+
+    @property
+    def spill(self) -> Path:
+        """Folder where a warehouse query that outgrows its memory goes on."""
+        return Path(self.warehouse_spill) if self.warehouse_spill else self.warehouse / ".spill"
 
     @property
     def sources(self) -> Path:
@@ -118,6 +143,9 @@ def _typed(name: str, value: Any) -> Any:
             return int(value)
     except (KeyError, ValueError) as error:
         raise ConfigError(f"CRM_{name.upper()}={value!r} is not a {kind}") from error
+    if name == "hosts":
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(str(n).strip().strip("[]").lower() for n in names if str(n).strip())
     if name == "plugin_path":
         parts = value.split(os.pathsep) if isinstance(value, str) else value
         return tuple(Path(p).resolve() for p in parts)
@@ -125,18 +153,28 @@ def _typed(name: str, value: Any) -> Any:
 
 
 def _checked(config: Config) -> Config:
-    if not 1 <= config.port <= 65535:
-        raise ConfigError(f"CRM_PORT={config.port} is not a port")
-    if config.workers < 1 or config.threads < 1:
-        raise ConfigError("CRM_WORKERS and CRM_THREADS must be at least 1")
-    if config.trusted_proxies < 0:
-        raise ConfigError("CRM_TRUSTED_PROXIES is the number of reverse proxies in front, 0 or more")
-    if len(config.secret_key) < 32:
-        raise ConfigError("CRM_SECRET_KEY must have at least 32 characters")
-    scheme = config.database_url.split(":", 1)[0].split("+", 1)[0]
-    if scheme not in {"sqlite", "postgresql"}:
-        raise ConfigError(f"CRM_DATABASE_URL: {scheme!r} is not supported; use sqlite or postgresql")
-    for folder in config.plugin_path:
-        if not folder.is_dir():
-            raise ConfigError(f"CRM_PLUGIN_PATH: no folder {folder}")
+    for wrong, said in _findings(config):
+        if wrong:
+            raise ConfigError(said)
     return config
+
+
+def _findings(config: Config) -> Iterator[tuple[bool, str]]:
+    """Each thing that may be wrong, whether it is, and what to say then."""
+    yield not 1 <= config.port <= 65535, f"CRM_PORT={config.port} is not a port"
+    yield config.workers < 1 or config.threads < 1, "CRM_WORKERS and CRM_THREADS must be at least 1"
+    yield config.trusted_proxies < 0, "CRM_TRUSTED_PROXIES is the number of reverse proxies in front, 0 or more"
+    yield config.warehouse_threads < 1, "CRM_WAREHOUSE_THREADS must be at least 1"
+    memory = config.warehouse_memory
+    yield not _MEMORY.fullmatch(memory), f"CRM_WAREHOUSE_MEMORY={memory!r} is not a size such as 256MB or 2GB"
+    relative = bool(config.warehouse_spill) and not Path(config.warehouse_spill).is_absolute()
+    yield relative, "CRM_WAREHOUSE_SPILL must be an absolute path"
+    for name in config.hosts:
+        said = f"CRM_HOSTS: {name!r} is no host name; write names without port, such as crm.bank.example"
+        yield not _HOST.fullmatch(name), said
+    yield len(config.secret_key) < 32, "CRM_SECRET_KEY must have at least 32 characters"
+    scheme = config.database_url.split(":", 1)[0].split("+", 1)[0]
+    known = scheme in {"sqlite", "postgresql"}
+    yield not known, f"CRM_DATABASE_URL: {scheme!r} is not supported; use sqlite or postgresql"
+    for folder in config.plugin_path:
+        yield not folder.is_dir(), f"CRM_PLUGIN_PATH: no folder {folder}"

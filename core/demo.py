@@ -105,7 +105,7 @@ ROLES: tuple[tuple[str, str, str, tuple[GrantSpec, ...]], ...] = (
     ("reporter", "报表管理员", "business", _grants("bank", *_READ)),
     ("teller", "柜员", "business", _grants("branch", "customers.party.view")),
     ("system_admin", "系统管理员", "system", _grants("bank", "system.*", "core.recovery", "core.styleguide")),
-    ("security_admin", "安全管理员", "security", _grants("bank", "permissions.*", "users.*")),
+    ("security_admin", "安全管理员", "security", _grants("bank", "permissions.*", "users.*", "core.purge.approve")),
     ("audit_admin", "审计管理员", "audit", _grants("bank", "audit.*")),
 )
 

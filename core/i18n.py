@@ -8,14 +8,15 @@ no catalogue. In a template the first segment of its own name picks the domain, 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.metadata import entry_points
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from babel import Locale
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -160,6 +161,11 @@ def label(domain: str | None, text: str) -> str:
 # -- templates ---------------------------------------------------------------------------------------------------------
 
 
+def listed(names: Iterable[str], style: Literal["standard", "or"] = "standard") -> str:
+    """Names as the reader's language lists them: ``甲、乙和丙``, ``甲或乙``; ``A, B, and C``, ``A or B``."""
+    return str(format_list(list(names), style=style, locale=_locale(current())))
+
+
 def domain_of(template: str | None) -> str:
     """Domain of a template by its name: ``customers/list.html`` and ``core:customers/list.html`` → ``customers``."""
     first = (template or "").rpartition(":")[2].partition("/")[0]
@@ -235,6 +241,7 @@ def init_app(app: Flask) -> None:
             "pgettext": _pgettext,
             "label": label,
             "language": current,
+            "listed": listed,
             "languages": LANGUAGES,
         }
     )
@@ -253,5 +260,6 @@ __all__ = [
     "forget",
     "init_app",
     "label",
+    "listed",
     "translator",
 ]

@@ -1,28 +1,114 @@
 """The web server: gunicorn with threads, and the scheduler beside it unless told otherwise.
 
-SIGHUP to the master is the rolling restart: new workers with new code start first, old ones finish what they have. That
-holds because the master imports neither app nor plugins: ``crm serve`` becomes ``python -m core.serve``.
+SIGHUP to the master is the rolling restart: for each worker a new one with new code starts, and only when it answers is
+an old one told to finish what it has. New code is really new because the master imports neither app nor plugins:
+``crm serve`` becomes ``python -m core.serve``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from core.config import Config, load
 
 GRACE_SECONDS = 10
+PAUSE_SECONDS = 3
+AGE_BYTES = 4
+
+
+class Beside:
+    """The scheduler's process. It is started again when it dies."""
+
+    def __init__(self) -> None:
+        self.started = 0.0
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self.started = time.monotonic()
+        # It watches its parent, for it must not outlive a master that was killed. Until it listens to SIGHUP itself
+        # it ignores it: then it is loading new code anyway.
+        return subprocess.Popen(
+            [sys.executable, "-m", "core.cli", "scheduler"],
+            env={**os.environ, "CRM_PARENT_PID": str(os.getpid())},
+            preexec_fn=_ignore_hup,
+        )
+
+    def keep(self) -> None:
+        """Start it again if it has ended, at most every few seconds."""
+        if self.process.poll() is not None and time.monotonic() - self.started > PAUSE_SECONDS:
+            self.process = self._start()
+
+    def stop(self) -> None:
+        """End it, which ends its jobs."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=GRACE_SECONDS)
+
+
+def _ignore_hup() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+class RollingArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn's master with another way of taking SIGHUP.
+
+    Gunicorn itself tells the old workers to end as soon as the new ones are forked, so that nobody answers while they
+    load the application.
+    """
+
+    outdated = 0
+    """Workers of this age or older run old code."""
+
+    def handle_hup(self) -> None:
+        """All workers there are now are to be replaced, and the scheduler is to renew itself."""
+        self.outdated = self.worker_age
+        if self.app.scheduler is not None:
+            self.app.scheduler.process.send_signal(signal.SIGHUP)
+
+    def wait_for_signals(self, timeout: float = 1.0) -> Any:
+        """As gunicorn does, looking more often while workers are being replaced."""
+        return super().wait_for_signals(0.1 if self._old() else timeout)
+
+    def manage_workers(self) -> None:
+        """One more worker than wanted while old ones are there; one old one ends for each new one that is ready."""
+        if self.app.scheduler is not None:
+            self.app.scheduler.keep()
+        if not self._old():
+            super().manage_workers()
+            return
+        staying = [w for w in self.WORKERS.values() if w.pid not in self.app.ending]
+        if len(staying) <= self.num_workers:
+            self.spawn_worker()
+        elif self.app.all_ready({w.age for w in staying if w.age > self.outdated}):
+            oldest = min(staying, key=lambda w: w.age)
+            self.app.ending.add(oldest.pid)
+            self.kill_worker(oldest.pid, signal.SIGTERM)
+
+    def _old(self) -> bool:
+        self.app.ending &= set(self.WORKERS)
+        return any(w.age <= self.outdated for w in self.WORKERS.values())
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn, configured by :class:`core.config.Config` instead of its own files and arguments."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, scheduler: Beside | None = None) -> None:
         self.crm = config
+        self.scheduler = scheduler
+        self.ending: set[int] = set()
+        """Workers that were told to end and have not ended yet."""
+        self._ready: set[int] = set()
+        self._hear, self._tell = os.pipe()
+        os.set_blocking(self._hear, False)
         super().__init__()
 
     def load_config(self) -> None:
@@ -41,7 +127,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "proc_name": "jinqiao-crm",
             "accesslog": None,
             "loglevel": "warning",
-            "post_worker_init": _started,
+            "post_worker_init": self._started,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -52,26 +138,37 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
         return create_app()
 
+    def run(self) -> None:
+        """Serve until told to stop."""
+        RollingArbiter(self).run()
 
-def _started(worker: Any) -> None:
-    from core.host import watch
+    def _started(self, worker: Any) -> None:
+        """In the worker: its application is loaded, so it may be asked."""
+        self.watch(worker.wsgi)
+        os.write(self._tell, worker.age.to_bytes(AGE_BYTES))
 
-    watch.start(worker.wsgi)
+    def watch(self, app: Any) -> None:
+        """Watch over the worker from within."""
+        from core.host import watch
+
+        watch.start(app)
+
+    def all_ready(self, ages: set[int]) -> bool:
+        """In the master: whether the workers of these ages have all loaded their application."""
+        with contextlib.suppress(BlockingIOError):
+            while told := os.read(self._hear, AGE_BYTES):
+                self._ready.add(int.from_bytes(told))
+        return ages <= self._ready
 
 
 def serve(config: Config, with_scheduler: bool = True) -> None:
     """Serve in the foreground until stopped. With ``with_scheduler`` a ``crm scheduler`` runs beside it."""
-    beside = None
-    if with_scheduler:
-        # Watches its parent: it must not outlive a master that was killed.
-        environment = {**os.environ, "CRM_PARENT_PID": str(os.getpid())}
-        beside = subprocess.Popen([sys.executable, "-m", "core.cli", "scheduler"], env=environment)
+    scheduler = Beside() if with_scheduler else None
     try:
-        Server(config).run()
+        Server(config, scheduler).run()
     finally:
-        if beside is not None and beside.poll() is None:
-            beside.terminate()
-            beside.wait(timeout=GRACE_SECONDS)
+        if scheduler is not None:
+            scheduler.stop()
 
 
 if __name__ == "__main__":

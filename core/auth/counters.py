@@ -1,4 +1,4 @@
-"""Counting failed sign-ins per account and per address. One upsert, so N workers count as one."""
+"""Counting failed sign-ins per account, per address, and per both. One upsert, so N workers count as one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def lock(session: Session, key: str, until: datetime) -> None:
 
 
 def forgive(session: Session, key: str) -> None:
-    """Take back one count: the attempt succeeded."""
+    """Take back one count: the attempt succeeded. A counter that counts nothing then goes."""
+    session.execute(delete(SignInCounter).where(SignInCounter.key == key, SignInCounter.failures <= 1))
     session.execute(
         update(SignInCounter)
         .where(SignInCounter.key == key, SignInCounter.failures > 0)

@@ -14,10 +14,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from core.auth import places, settings
+from core.auth import places, references, settings
 from core.auth.models import Draft
 from core.auth.state import moment, short_read, short_write
+from core.db import text
 from core.db.secrets import SecretError
+from core.monitoring.identifiers import REMOVED, scrub
 
 LARGEST = 64 * 1024
 """Characters of one form; larger ones are not kept."""
@@ -28,18 +30,31 @@ _SECRET = re.compile(r"pass|pwd|secret|token|csrf|otp|cvv|cvn|(^|[_\-])pin($|[_\
 
 
 def keepable(form: Mapping[str, list[str]]) -> Fields:
-    """The fields worth keeping: no passwords, tokens or the like. Files are never among them."""
-    return {name: list(values) for name, values in form.items() if not _SECRET.search(name)}
+    """The fields worth keeping: no passwords, tokens or the like, and no number of a document, phone, card or account.
+
+    Characters that cannot be stored are left out, so that they do not cost the rest. Files are never among them.
+    """
+    plain = {_storable(name): [_storable(value) for value in values] for name, values in form.items()}
+    return {n: v for n, v in plain.items() if n != references.FIELD and not _SECRET.search(n) and not _identifies(v)}
+
+
+def _storable(typed: str) -> str:
+    return text.cleaned(typed, lines=True)
+
+
+def _identifies(values: list[str]) -> bool:
+    """A field that holds an identifier and nothing else; one inside a remark is the writer's own, and encrypted."""
+    return any(scrub(value.strip()) == REMOVED for value in values)
 
 
 def save(session: Session, user_id: int, url: str, fields: Fields, at: datetime) -> bool:
     """Keep a form for that user and page, in place of an earlier one. False when there is nothing, or too much."""
     kept = keepable(fields)
-    text = json.dumps(kept, ensure_ascii=False)
-    if not any(any(values) for values in kept.values()) or len(text) > LARGEST:
+    packed = json.dumps(kept, ensure_ascii=False)
+    if not any(any(values) for values in kept.values()) or len(packed) > LARGEST:
         return False
     session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.url == url))
-    session.add(Draft(user_id=user_id, url=url, fields=text, saved_at=at))
+    session.add(Draft(user_id=user_id, url=url, fields=packed, saved_at=at))
     session.flush()
     return True
 

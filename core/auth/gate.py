@@ -16,13 +16,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from core.auth import drafts, places, sessions, settings
 from core.auth.principal import Principal
 from core.auth.sessions import Found
-from core.auth.state import moment, short_read, short_write, state
+from core.auth.state import COOKIE, moment, short_read, short_write, state
 from core.extensions import csrf, login
 from core.monitoring import context
 
 log = structlog.get_logger(__name__)
 
-COOKIE = "crm_sid"
 BACKGROUND = "X-Background"
 """A request with this header is the page's own doing and keeps no session alive."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -56,16 +57,19 @@ class UserSession(CoreBase):
     ended_why: Mapped[str | None] = mapped_column(String(20))
     address: Mapped[str] = mapped_column(String(45), default="")
     agent: Mapped[str] = mapped_column(String(200), default="")
-    tabs: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    tabs: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
 
 
 class SignInCounter(CoreBase):
-    """Failures of one account or one address inside a window. Shared by all workers, hence a row and not memory."""
+    """Failures of one account, one address, or both together, inside a window.
+
+    Shared by all workers, hence a row and not memory.
+    """
 
     __tablename__ = "core_sign_in_counter"
 
     key: Mapped[str] = mapped_column(String(80), primary_key=True)
-    """``account:`` or ``address:`` and a keyed hash: people type passwords into the name field."""
+    """``pair:``, ``account:`` or ``address:`` and a keyed hash: people type passwords into the name field."""
     failures: Mapped[int]
     started_at: Mapped[datetime]
     locked_until: Mapped[datetime | None]

@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 from flask import current_app, request
 from werkzeug.exceptions import HTTPException
 
+from core.auth import references
+
 LONGEST = 500
 
 
@@ -21,7 +23,15 @@ def local(target: str | None, otherwise: str = "/") -> str:
 
 
 def page() -> str:
-    """The page in the browser's window, as a local path: where a form stands, not where it is sent."""
+    """The page in the browser's window, as a local path: where a form stands, not where it is sent.
+
+    Without what was searched for when that names somebody: it becomes ``next=`` of the sign-in page, and the key of a
+    draft that outlives its session.
+    """
+    return references.without(_page())
+
+
+def _page() -> str:
     if request.method in {"GET", "HEAD"} and request.headers.get("HX-Request") != "true":
         return local(request.full_path.rstrip("?"))
     shown = request.headers.get("HX-Current-URL") or request.referrer or ""

@@ -46,7 +46,7 @@ class Found:
     why: str | None
     ended_at: datetime | None
     touch_due: bool = False
-    tabs: tuple[Mapping[str, str], ...] = ()
+    tabs: tuple[Mapping[str, Any], ...] = ()
     """The pages that were open when the request began; :mod:`core.auth.tabs` reads and writes them."""
 
 
@@ -64,7 +64,7 @@ def start(
     """
     session.execute(update(User).where(User.id == user_id).values(signed_in_at=at))
     earlier: Earlier | None = None
-    tabs: list[dict[str, str]] = []
+    tabs: list[dict[str, Any]] = []
     still_open = select(UserSession).where(UserSession.user_id == user_id, UserSession.ended_at.is_(None))
     for other in session.scalars(still_open.order_by(UserSession.id)):
         quiet = at - other.seen_at > idle

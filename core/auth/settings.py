@@ -10,7 +10,8 @@ from core.contract.types import Parameter
 PARAMETERS = (
     Parameter("auth.idle_minutes", "Minutes without activity until a session ends", "int", 15, 1, 120),
     Parameter("auth.absolute_hours", "Hours after which a session ends in any case", "int", 12, 1, 24),
-    Parameter("auth.lock_failures", "Failed sign-ins until an account is locked", "int", 5, 3, 10),
+    Parameter("auth.lock_failures", "Failed sign-ins until an account is locked for one address", "int", 5, 3, 10),
+    Parameter("auth.account_failures", "Failed sign-ins until an account is locked for all", "int", 30, 15, 200),
     Parameter("auth.lock_minutes", "Minutes an account or address stays locked", "int", 15, 1, 1440),
     Parameter("auth.address_failures", "Failed sign-ins until an address is locked", "int", 50, 10, 1000),
     Parameter("auth.password_min_length", "Shortest password", "int", 8, 8, 64),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv6Address, ip_address, ip_network
 
 import structlog
 from flask import current_app
@@ -55,21 +56,53 @@ def sign_in(username: str, password: str, *, address: str, agent: str) -> Accept
     return _begin(*recognised, keys=keys, address=address, agent=agent, password=password)
 
 
-def _keys(username: str, address: str) -> tuple[str, str]:
-    account = fingerprint("account", users.normal(username))
-    return f"account:{account}", f"address:{fingerprint('address', address)}"
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The counters of one attempt, the narrowest first.
+
+    An account is locked for the address that guesses, so that nobody shuts a colleague out from elsewhere; for all
+    addresses only after many more failures than one address can cause, against a guess spread over a network.
+    """
+
+    pair: str
+    account: str
+    address: str
+
+    def limits(self) -> tuple[tuple[str, int], ...]:
+        """Each counter with the failures it allows."""
+        names = ("auth.lock_failures", "auth.account_failures", "auth.address_failures")
+        counted = (self.pair, self.account, self.address)
+        return tuple((key, parameters.get(name)) for key, name in zip(counted, names, strict=True))
 
 
-def _limits() -> tuple[int, int]:
-    return parameters.get("auth.lock_failures"), parameters.get("auth.address_failures")
+def _keys(username: str, address: str) -> Keys:
+    name, place = users.normal(username), _place(address)
+    return Keys(
+        f"pair:{fingerprint('pair', f'{place} {name}')}",
+        f"account:{fingerprint('account', name)}",
+        f"address:{fingerprint('address', place)}",
+    )
 
 
-def _count(keys: tuple[str, str], at: datetime) -> int:
-    """Count the attempt on both counters. Minutes to wait when one is locked, else 0."""
+def _place(address: str) -> str:
+    """The address as it counts: one machine has a whole IPv6 network of 64 bits to choose from."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
+    return str(found)
+
+
+def _count(keys: Keys, at: datetime) -> int:
+    """Count the attempt on each counter, up to the first that is locked. Minutes to wait when one is, else 0.
+
+    What a narrow counter refuses does not count on the wider ones: a locked address cannot go on to lock the account.
+    """
     window = settings.lock()
-    limits = _limits()
     with short_write() as session:
-        for key, limit in zip(keys, limits, strict=True):
+        for key, limit in keys.limits():
             attempt = counters.count(session, key, at, window)
             if attempt.failures > limit:
                 counters.lock(session, key, at + window)
@@ -103,9 +136,9 @@ def _by_plugin(username: str, password: str) -> Identity | None:
     return found if isinstance(found, Identity) else None
 
 
-def _failed(username: str, keys: tuple[str, str], at: datetime) -> Refused:
+def _failed(username: str, keys: Keys, at: datetime) -> Refused:
     with short_write() as session:
-        for key, limit in zip(keys, _limits(), strict=True):
+        for key, limit in keys.limits():
             # The attempt was counted as failed before; here only the one that reached the limit locks.
             if counters.standing(session, key) >= limit:
                 counters.lock(session, key, at + settings.lock())
@@ -116,16 +149,13 @@ def _failed(username: str, keys: tuple[str, str], at: datetime) -> Refused:
     return Refused()
 
 
-def _begin(
-    user_id: int, method: str, *, keys: tuple[str, str], address: str, agent: str, password: str
-) -> Accepted | Refused:
+def _begin(user_id: int, method: str, *, keys: Keys, address: str, agent: str, password: str) -> Accepted | Refused:
     at = moment()
     with short_write() as session:
         started = sessions.start(
             session, user_id, at=at, idle=settings.idle(), address=address, agent=agent, method=method
         )
-        counters.clear(session, keys[0])
-        counters.forgive(session, keys[1])
+        _forgive(session, keys)
         _sweep(session, at)
         user = session.get_one(User, user_id)
         if method == "password" and user.password_hash and state().hasher.outdated(user.password_hash):
@@ -134,6 +164,13 @@ def _begin(
         audit.record(session, "auth.signed_in", subject="core.user", key=user_id, user_id=user_id, detail=detail)
     log.info("signed_in", user_id=user_id, method=method)
     return Accepted(user_id, started)
+
+
+def _forgive(session: Session, keys: Keys) -> None:
+    """The attempt succeeded. Only its own pair begins anew: what others failed at elsewhere still counts."""
+    counters.clear(session, keys.pair)
+    counters.forgive(session, keys.account)
+    counters.forgive(session, keys.address)
 
 
 def _sweep(session: Session, at: datetime) -> None:
@@ -155,6 +192,5 @@ def check_current(user_id: int, username: str, password: str, address: str) -> b
         _failed(username, keys, at)
         return False
     with short_write() as session:
-        counters.clear(session, keys[0])
-        counters.forgive(session, keys[1])
+        _forgive(session, keys)
     return True

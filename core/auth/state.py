@@ -16,6 +16,9 @@ from core.auth.passwords import Hasher
 from core.db.session import new_session, unit
 from core.db.types import now
 
+COOKIE = "crm_sid"
+"""Name of the cookie that holds the session's token."""
+
 
 @dataclass(slots=True)
 class State:

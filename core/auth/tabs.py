@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import g
 from flask_login import current_user
@@ -19,8 +21,13 @@ MOST = 20
 class Tab:
     """One open page."""
 
-    title: str
+    titles: Mapping[str, str]
+    """Language to what the page is called in it; names of people and companies are the same in each."""
     url: str
+
+    def title(self, language: str) -> str:
+        """What the page is called; in any language when it is not known in this one."""
+        return self.titles.get(language) or next(iter(self.titles.values()), self.url)
 
 
 def listed() -> list[Tab]:
@@ -29,17 +36,22 @@ def listed() -> list[Tab]:
         return []
     if "crm_tabs" not in g:
         hit = found()
-        g.crm_tabs = [Tab(str(t["title"]), str(t["url"])) for t in (hit.tabs if hit else ())]
+        g.crm_tabs = [_read(kept) for kept in (hit.tabs if hit else ())]
     return list(g.crm_tabs)
 
 
-def open(title: str, url: str) -> None:
+def _read(kept: Mapping[str, Any]) -> Tab:
+    titles = kept.get("titles") or {"": kept.get("title", "")}  # sessions begun before titles had languages
+    return Tab({str(code): str(title) for code, title in titles.items()}, str(kept["url"]))
+
+
+def open(titles: Mapping[str, str], url: str) -> None:
     """Add a page, or rename and re-address the one that differs only in what stands behind ``?``.
 
     Writes only when the list changes, so looking at an open page again takes no lock.
     """
     tabs = listed()
-    opened = Tab(title[:60], url[:500])
+    opened = Tab({code: title[:60] for code, title in titles.items()}, url[:500])
     at = next((i for i, tab in enumerate(tabs) if _path(tab.url) == _path(url)), None)
     if at is None:
         _store([*tabs, opened][-MOST:])
@@ -65,5 +77,5 @@ def _store(tabs: list[Tab]) -> None:
     with short_write() as session:
         row = session.get(UserSession, current_user.session_id)
         if row is not None:
-            row.tabs = [{"title": tab.title, "url": tab.url} for tab in tabs]
+            row.tabs = [{"titles": dict(tab.titles), "url": tab.url} for tab in tabs]
     g.crm_tabs = tabs

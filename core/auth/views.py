@@ -25,7 +25,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from core import parameters
-from core.auth import drafts, gate, places, sessions, settings, signin, users
+from core.auth import drafts, gate, places, references, sessions, settings, signin, users
 from core.auth.forms import PasswordForm, SignInForm, explain
 from core.auth.gate import background, mark
 from core.auth.models import User
@@ -40,7 +40,7 @@ blueprint = Blueprint("auth", __name__)
 @mark("public", "nobody is signed in before signing in")
 def sign_in() -> BaseResponse:
     """The sign-in page."""
-    target = places.local(request.args.get("next"))
+    target = references.without(places.local(request.args.get("next")))
     if request.method == "GET" and current_user.is_authenticated:
         return redirect(target)
     form = SignInForm()
@@ -221,7 +221,7 @@ def alive() -> BaseResponse:
 @mark("signed_in", "one's own half-filled form")
 def draft() -> BaseResponse:
     """``{"fields": {name: [values]}}`` that the user left on page ``?url=``, or ``{"fields": null}``."""
-    return _answer(fields=drafts.of_page(places.local(request.args.get("url"))))
+    return _answer(fields=drafts.of_page(references.without(places.local(request.args.get("url")))))
 
 
 @blueprint.post("/session/draft")
@@ -231,7 +231,7 @@ def save_draft() -> BaseResponse:
     """Keep ``{"url": page, "fields": {name: [values]}}`` (JSON) for the user's next sign-in; ``{"kept": bool}``."""
     sent = request.get_json(silent=True)
     fields = sent.get("fields") if isinstance(sent, dict) else None
-    url = places.local(str(sent.get("url", "")), "") if isinstance(sent, dict) else ""
+    url = references.without(places.local(str(sent.get("url", "")), "")) if isinstance(sent, dict) else ""
     if not url or not isinstance(fields, dict):
         abort(400)
     return _answer(kept=drafts.keep(current_user.id, url, _clean(fields)))
@@ -242,7 +242,7 @@ def save_draft() -> BaseResponse:
 def discard_draft() -> BaseResponse:
     """Forget the form left on page ``url``."""
     url = places.local(request.form.get("url"))
-    drafts.discard(url)
+    drafts.discard(references.without(url))
     return redirect(url, 303)
 
 

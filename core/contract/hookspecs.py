@@ -288,12 +288,11 @@ def crm_authenticate(username: str, password: str) -> Identity | None:
 
 @hookspec
 def crm_decide(user_id: int, action: str, subject: str | None, key: str | None) -> Decision | None:
-    """Vote on the actions named in ``votes_on``, and on no others. Any deny wins; None abstains; failing denies.
+    """Vote on the actions plugin.toml names as ``votes_on``. Any deny wins; None abstains; a failure denies.
 
     Example::
 
         @hookimpl
-        @votes_on("customers.party.export")
         def crm_decide(user_id, action, subject, key):
             if outside_hours():
                 return Decision(False, "Exports are closed at night")

@@ -66,6 +66,9 @@ class Dispatch(Protocol):
             PluginFailed: naming plugin and reason.
         """
 
+    def page_failed(self, endpoint: str, error: BaseException) -> str:
+        """Count an error of a page as a failure of the plugin whose page it is; its title, "" for the core's pages."""
+
     def publish(self, session: Session, type: str, payload: Mapping[str, Any]) -> None:
         """Put an event into the outbox of the session's transaction; delivered after commit."""
 

@@ -123,6 +123,9 @@ class Panel:
     load: Callable[[str], PanelContent | None]
     column: Literal["a", "b", "c"] = "a"
     weight: int = 100
+    subject: str = ""
+    """What the slot's keys are keys of, for the audit: named by panels of the plugin whose page it is; the other panels
+    of the slot follow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Numeric, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
 CENT = Decimal("0.01")
-LARGEST = Decimal("999999999999999999.99")
+LARGEST = Decimal(2**63 - 1).scaleb(-2)
+"""92,233,720,368,547,758.07, what 64 bits hold in fen; the same on both databases, so that data can move."""
 
 
 class Money(TypeDecorator[Decimal]):
@@ -49,7 +50,7 @@ def exact(value: Any) -> Decimal:
     """``value`` as an amount of at most two decimals.
 
     Raises:
-        ValueError: a float, not a number, more than two decimals, or beyond 18 digits before the point.
+        ValueError: a float, not a number, more than two decimals, or beyond :data:`LARGEST`.
     """
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
         raise ValueError(f"money must be Decimal or int, not {type(value).__name__}")

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any, cast
 
 from flask import Flask, appcontext_popped
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row
 from sqlalchemy.orm import Session
 
 from core import parameters
 from core.config import Config
 from core.contract.protocols import Dispatch, Registry, Runtime
-from core.db.types import now
 from core.extensions import db
 from core.host import store
 from core.host.discovery import Candidate, discover
 from core.host.dispatch import Dispatcher
-from core.host.faults import Faults
+from core.host.faults import Faults, recent
 from core.host.gate import InFlight
 from core.host.graph import Node, direct_dependants
-from core.host.loader import Loader, PluginsBroken, forget
+from core.host.heartbeat import wait_drained
+from core.host.limits import Limits
+from core.host.loader import Loader, PluginsBroken
+from core.host.modules import forget
 from core.host.snapshot import Snapshot, Snapshots
 from core.host.states import States
 from core.host.status import FaultLine, PluginStatus, State, SwitchPlan, SwitchRefused
 from core.host.switch import Switch
-from core.host.watch import Limits, Watch, wait_drained
+from core.host.watch import Watch
 from core.i18n import label
 from core.permissions import decisions
 
@@ -158,7 +158,7 @@ class Host:
         """Every plugin found, in load order, then the broken ones, then those remembered but gone."""
         snapshot = self.snapshots.current()
         rows = self.states.rows() if snapshot.epoch else {}
-        faults = self._recent_faults() if snapshot.epoch else {}
+        faults = recent(self.engine) if snapshot.epoch else {}
         statuses = [self._status(self.candidates[name], snapshot, rows.get(name), faults) for name in self.names]
         for candidate in self.found:
             if self.candidates[candidate.name] is not candidate:
@@ -198,20 +198,6 @@ class Host:
             changed_at=row.changed_at if row else None,
             faults=faults.get(name, ()),
         )
-
-    def _recent_faults(self) -> dict[str, tuple[FaultLine, ...]]:
-        f = store.faults.c
-        found: dict[tuple[str, str, str, str], FaultLine] = {}
-        with store.reading(self.engine) as connection:
-            recent = select(store.faults).where(f.at > now() - timedelta(days=1)).order_by(f.at)
-            for row in connection.execute(recent):
-                key = (row.plugin, row.hook, row.kind, row.reason)
-                times = row._mapping["count"] + (found[key].count if key in found else 0)
-                found[key] = FaultLine(row.hook, row.kind, row.reason, times, row.at, row.closed_until)
-        by_plugin: dict[str, list[FaultLine]] = defaultdict(list)
-        for (plugin, *_), line in found.items():
-            by_plugin[plugin].append(line)
-        return {plugin: tuple(lines) for plugin, lines in by_plugin.items()}
 
     # -- switching ----------------------------------------------------------------------------------------------------
 

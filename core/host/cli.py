@@ -10,7 +10,8 @@ from flask.cli import AppGroup, with_appcontext
 
 from core.db.base import CORE
 from core.host import Host, PluginStatus, SwitchRefused, cli_purge, migrations
-from core.host.cli_kit import FAILED, WRONG_USE, as_json_option, by_option, fail, host, jsonable, known, person, say
+from core.host.cli_kit import host, known, switcher
+from core.permissions.cli_kit import FAILED, WRONG_USE, as_json_option, by_option, fail, jsonable, say
 
 plugin = AppGroup("plugin", help="List, switch, check and write modules.")
 plugin.add_command(cli_purge.command)
@@ -25,13 +26,19 @@ def list_(as_json: bool) -> None:
     """Every module with its state."""
     found = host().plugins()
     width = max((len(p.name) for p in found), default=0)
-    lines = [f"{p.name:<{width}}  {p.version or '-':<9} {p.state:<10} {p.reason}".rstrip() for p in found]
+    lines = [f"{p.name:<{width}}  {p.version or '-':<9} {p.state:<10} {_remark(p)}".rstrip() for p in found]
     say(as_json, {"plugins": [_brief(p) for p in found]}, *lines)
 
 
+def _remark(status: PluginStatus) -> str:
+    """Why it is as it is, and its newest failure of the last day."""
+    failed = f"failures in a day: {status.failures}, last {status.last_fault}" if status.last_fault else ""
+    return "; ".join(filter(None, [status.reason, failed]))
+
+
 def _brief(status: PluginStatus) -> dict[str, Any]:
-    keys = ("name", "title", "version", "state", "reason", "origin", "protected", "pending_migrations")
-    return {key: getattr(status, key) for key in keys}
+    keys = ("name", "title", "version", "state", "reason", "origin", "protected", "pending_migrations", "failures")
+    return {**{key: getattr(status, key) for key in keys}, "last_fault": status.last_fault}
 
 
 @plugin.command()
@@ -54,7 +61,8 @@ def show(name: str, as_json: bool) -> None:
         "Last migration": schema.last_error,
     }
     lines = [f"{label}: {value}" for label, value in labels.items() if value]
-    say(as_json, values, f"{status.name}  {status.title}", *lines, *status.trace.splitlines())
+    failed = [f"Failed: {fault}" for fault in status.faults]
+    say(as_json, values, f"{status.name}  {status.title}", *lines, *failed, *status.trace.splitlines())
 
 
 # -- switching ---------------------------------------------------------------------------------------------------------
@@ -62,7 +70,7 @@ def show(name: str, as_json: bool) -> None:
 
 @plugin.command()
 @click.argument("name")
-@by_option(required=False)
+@by_option
 @click.option("--reason", default="crm plugin enable", help="Why; kept in the audit trail.")
 @click.option("--plan", "only_plan", is_flag=True, help="Tell what would happen, and do nothing.")
 @as_json_option
@@ -74,7 +82,7 @@ def enable(name: str, by: str, reason: str, only_plan: bool, as_json: bool) -> N
 
 @plugin.command()
 @click.argument("name")
-@by_option(required=False)
+@by_option
 @click.option("--reason", default="crm plugin disable", help="Why; kept in the audit trail.")
 @click.option("--plan", "only_plan", is_flag=True, help="Tell what would happen, and do nothing.")
 @as_json_option
@@ -91,8 +99,9 @@ def _switch(name: str, to: str, by: str, reason: str, only_plan: bool, as_json: 
         sql = plan.schema.sql.splitlines() if plan.schema else []
         say(as_json, jsonable(plan), *([plan.refused] if plan.refused else []), *plan.migrations, *sql)
         return
+    who = switcher(as_json, by)
     try:
-        epoch = getattr(here, to)(name, person(as_json, by) if by else "command line", reason)
+        epoch = getattr(here, to)(name, who, reason)
     except SwitchRefused as refused:
         fail(as_json, refused.reason, plugin=name, blocked_by=refused.blocked_by)
     status = next(p for p in here.plugins() if p.name == name)

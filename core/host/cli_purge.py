@@ -10,14 +10,15 @@ from flask.cli import with_appcontext
 
 from core.approvals import service as approvals
 from core.db.session import system_session
-from core.host import migrations, purge
-from core.host.cli_kit import FAILED, WAITING, as_json_option, by_option, fail, host, jsonable, known, person, say
+from core.host import kinds, migrations, purge
+from core.host.cli_kit import approver, host, known, switcher
 from core.host.schema import backup
+from core.permissions.cli_kit import FAILED, WAITING, as_json_option, by_option, fail, jsonable, say
 
 
 @click.command("purge")
 @click.argument("name")
-@by_option(required=False)
+@by_option
 @click.option("--reason", default="", help="Why; the person who approves reads it.")
 @click.option("--approve", type=int, help="Number of the request to approve and carry out.")
 @click.option("--reject", type=int, help="Number of the request to reject.")
@@ -39,6 +40,7 @@ def command(
     """Take a module out with all its data: report, request, approval by another person, backup, nothing left.
 
     Without options: the report. With --by: the request. With --by and --approve: carried out.
+    Who asks holds what switching a module needs; who approves or rejects holds core.purge.approve.
     """
     chosen = [option for option in (approve, reject, withdraw, restore) if option is not None]
     if len(chosen) > 1 or (not by and (chosen or reason)):
@@ -46,7 +48,8 @@ def command(
     if not by:
         _report(name, as_json)
         return
-    me = person(as_json, by)
+    decides = approve is not None or reject is not None
+    me = (approver if decides else switcher)(as_json, by)
     try:
         if restore is not None:
             _restore(name, restore, as_json)
@@ -80,7 +83,7 @@ def _request(name: str, by: str, reason: str, as_json: bool) -> None:
 def _approve(name: str, number: int, by: str, reason: str, as_json: bool) -> None:
     with system_session("approve a purge") as session:
         found = approvals.get(session, number)
-        if (found.kind, found.subject) != (purge.KIND, name):
+        if (found.kind, found.subject) != (kinds.PURGE, name):
             raise purge.PurgeRefused(f"request {number} is not about purging {name}")
         # Approved before and interrupted: the same person goes on with it.
         if not (found.state in {"approved", "failed"} and found.decided_by == by):

@@ -19,8 +19,8 @@ from core.contract.protocols import PluginFailed
 from core.db.types import now
 from core.extensions import db
 from core.host.faults import Fault
+from core.host.hooks import DECIDE, Implementation, votes
 from core.host.integrity import Integrity
-from core.host.hooks import DECIDE, Implementation
 from core.host.outbox import Outbox
 from core.i18n import CORE, translator
 
@@ -115,23 +115,29 @@ class Dispatcher:
     def vetoes(self, user_id: int, action: str, subject: str | None, key: str | None) -> tuple[str, ...]:
         """Why plugins forbid this action; empty when none does. One that votes on it and fails forbids it."""
         values = {"user_id": user_id, "action": action, "subject": subject, "key": key}
-        voters = (voter for voter in self._enabled(DECIDE) if voter.has_vote(action))
-        return tuple(reason for voter in voters if (reason := self._veto(voter, values)))
+        voters = [plugin for plugin, ballot in self._host.loader.ballots.items() if votes(ballot, [action])]
+        return tuple(reason for plugin in voters if (reason := self._veto(plugin, values)) is not None)
 
-    def _veto(self, voter: Implementation, values: Mapping[str, Any]) -> str:
+    def _veto(self, plugin: str, values: Mapping[str, Any]) -> str | None:
+        snapshot, voter = self._host.snapshot(), self.implementation(plugin, DECIDE)
+        if voter is None or plugin not in snapshot.enabled:
+            return self._unheard(plugin) if plugin in snapshot.silent else None
         try:
             vote = self.invoke(voter, values)
         except PluginFailed:
-            return self._unheard(voter.plugin)
+            return self._unheard(plugin)
         if vote is None or isinstance(vote, Decision):
-            return "" if vote is None or vote.allow else vote.reason
-        self._note(voter.plugin, DECIDE, "raised", f"gave {vote!r}; it must give a Decision or None")
-        return self._unheard(voter.plugin)
+            return None if vote is None or vote.allow else vote.reason
+        self._note(plugin, DECIDE, "raised", f"gave {vote!r}; it must give a Decision or None")
+        return self._unheard(plugin)
 
     def _unheard(self, plugin: str) -> str:
         """A veto that is broken must not open what it closes."""
-        text = _("The module %(module)s must be asked about this and gives no answer. The system administrator can help.")
-        return text % {"module": self._host.title(plugin)}
+        title = self._host.title(plugin)
+        return _(
+            "The module %(module)s has to be asked about this and does not answer. Tell the system administrator.",
+            module=title,
+        )
 
     def _enabled(self, hook: str) -> Iterator[Implementation]:
         enabled = self._host.snapshot().enabled
@@ -164,7 +170,7 @@ class Dispatcher:
         Raises:
             PluginFailed: it raised (its exception is the cause), its breaker is open, or its slots are taken.
         """
-        if self._host.snapshot().is_closed(plugin, hook):
+        if self._host.snapshot().is_closed(plugin, hook) or self._host.watch.has_given_up(plugin, hook):
             raise PluginFailed(plugin, hook, "is off for a while, because it did not come back in time")
         with self._quota(plugin).slot() as held:
             if not held:
@@ -182,6 +188,15 @@ class Dispatcher:
                 finally:
                     if running.elapsed > SLOW:
                         self._strike(plugin, hook, running.elapsed)
+
+    def page_failed(self, endpoint: str, error: BaseException) -> str:
+        """Count an error of a page as a failure of the plugin whose page it is; its title, "" for the core's pages."""
+        plugin = self._host.blueprint_owners.get(endpoint.partition(".")[0])
+        if plugin is None:
+            return ""
+        trace = "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
+        self._note(plugin, f"page {endpoint}", "raised", f"{type(error).__name__}: {error}", trace)
+        return self._host.title(plugin)
 
     def _quota(self, plugin: str) -> Quota:
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.db.types import now
 from core.host import store
+from core.host.status import FaultLine
 
 log = logging.getLogger(__name__)
 
@@ -135,3 +136,15 @@ def closed(engine: Engine) -> dict[tuple[str, str], datetime]:
     for plugin, hook, until in rows:
         found[plugin, hook] = max(until, found.get((plugin, hook), until))
     return found
+
+
+def recent(engine: Engine) -> dict[str, tuple[FaultLine, ...]]:
+    """The failures of the last day by plugin, those that say the same in one line, oldest first."""
+    f = store.faults.c
+    found: dict[str, dict[tuple[str, str, str], FaultLine]] = defaultdict(dict)
+    with store.reading(engine) as connection:
+        for row in connection.execute(select(store.faults).where(f.at > now() - timedelta(days=1)).order_by(f.at)):
+            lines, key = found[row.plugin], (row.hook, row.kind, row.reason)
+            times = row._mapping["count"] + (lines[key].count if key in lines else 0)
+            lines[key] = FaultLine(*key, times, row.at, row.closed_until)
+    return {plugin: tuple(lines.values()) for plugin, lines in found.items()}

@@ -17,7 +17,9 @@ from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import ClosingIterator
 
+from core.host import farewell
 from core.host.snapshot import ENVIRON, Snapshot
+from core.host.watch import TICKET
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -123,8 +125,8 @@ class GatedFlask(Flask):
         try:
             snapshot = host.snapshots.read()
             host.in_flight.move(ticket, snapshot.epoch)
-            environ[ENVIRON] = snapshot
-            body = super().wsgi_app(environ, start_response)
+            environ |= {ENVIRON: snapshot, TICKET: ticket}
+            body = super().wsgi_app(environ, farewell.once(environ, start_response))
         except BaseException:
             host.in_flight.leave(ticket)
             raise

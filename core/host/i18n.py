@@ -7,11 +7,8 @@ those in ``_("…")``.
 
 from __future__ import annotations
 
-import ast
 import sys
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -19,35 +16,12 @@ from typing import Any
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
-from jinja2.ext import babel_extract
 
 from core import i18n
 from core.config import ROOT
+from core.host.messages import folder_of, messages
 
 LOCALE = i18n.DEFAULT
-
-_PLAIN = frozenset({"_", "N_", "gettext", "lazy_gettext", "lazy"})
-_PLURAL = frozenset({"ngettext", "lazy_ngettext"})
-_CONTEXT = frozenset({"pgettext", "lazy_pgettext"})
-
-_LABELS: dict[str, tuple[tuple[int, str], ...]] = {
-    "Action": ((1, "label"), (2, "help")),
-    "CodeTable": ((1, "label"), (2, "items")),
-    "Column": ((2, "label"),),
-    "Dataset": ((1, "label"),),
-    "Dimension": ((1, "label"),),
-    "EventType": ((1, "label"),),
-    "Feed": ((1, "label"),),
-    "HealthCheck": ((1, "label"),),
-    "Job": ((1, "label"),),
-    "Measure": ((1, "label"),),
-    "MenuItem": ((1, "label"),),
-    "Panel": ((2, "title"),),
-    "Parameter": ((1, "label"), (7, "help")),
-    "ScopeProvider": ((1, "label"),),
-    "SearchHit": ((2, "kind"),),
-}
-"""Where the texts are in what hooks return, by place and by name; ``items`` is a mapping whose values are texts."""
 
 _HEADER = """\
 msgid ""
@@ -61,114 +35,10 @@ msgstr ""
 
 """
 
-_TEMPLATE_KEYWORDS = ["_", "gettext", "ngettext", "pgettext"]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One message id with the place it stands at."""
-
-    id: str | tuple[str, str]
-    context: str | None
-    path: Path
-    line: int
-
-
-# -- extraction --------------------------------------------------------------------------------------------------------
-
-
-def in_python(path: Path) -> Iterator[Found]:
-    """Message ids of a Python file: translating calls, and labels of registered things."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
-        if not isinstance(node, ast.Call):
-            continue
-        name = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
-        if name in _PLAIN:
-            yield from (Found(t, None, path, node.lineno) for t in _texts(node.args[:1]))
-        elif name in _PLURAL:
-            both = list(_texts(node.args[:2]))
-            if len(both) == 2:
-                yield Found((both[0], both[1]), None, path, node.lineno)
-        elif name in _CONTEXT:
-            both = list(_texts(node.args[:2]))
-            if len(both) == 2:
-                yield Found(both[1], both[0], path, node.lineno)
-        elif name in _LABELS:
-            yield from (Found(t, None, path, node.lineno) for t in _labels(node, _LABELS[str(name)]))
-
-
-def _labels(node: ast.Call, places: Iterable[tuple[int, str]]) -> Iterator[str]:
-    for position, keyword in places:
-        given = node.args[position : position + 1] or [k.value for k in node.keywords if k.arg == keyword]
-        for value in given:
-            yield from _texts(value.values if isinstance(value, ast.Dict) else [value])
-
-
-def _texts(nodes: Iterable[ast.expr]) -> Iterator[str]:
-    for node in nodes:
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
-            yield node.value
-
-
-def in_template(path: Path) -> Iterator[Found]:
-    """Message ids of a template."""
-    with path.open("rb") as handle:
-        options = {"trimmed": "true", "silent": "false"}
-        for line, function, message, _comments in babel_extract(handle, _TEMPLATE_KEYWORDS, [], options):
-            parts = [p for p in (message if isinstance(message, tuple) else (message,)) if isinstance(p, str)]
-            if function == "pgettext" and len(parts) >= 2:
-                yield Found(parts[1], parts[0], path, line)
-            elif function == "ngettext" and len(parts) >= 2:
-                yield Found((parts[0], parts[1]), None, path, line)
-            elif parts and parts[0]:
-                yield Found(parts[0], None, path, line)
-
-
-def messages(domain: str) -> Iterator[Found]:
-    """Every message id of a domain, in the order of files and lines.
-
-    Raises:
-        KeyError: no such plugin is installed.
-    """
-    for base in _sources(domain):
-        for path in sorted(p for p in base.rglob("*") if p.suffix in {".py", ".html"} and _ours(p.relative_to(base))):
-            yield from in_python(path) if path.suffix == ".py" else in_template(path)
-    manifest = _base(domain) / "plugin.toml"
-    if domain != i18n.CORE and manifest.exists():
-        title = tomllib.loads(manifest.read_text("utf-8")).get("title")
-        if title:
-            yield Found(title, None, manifest, 1)
-
-
-def _ours(path: Path) -> bool:
-    away = {"node_modules", "__pycache__", "translations", "scaffold", "migrations", "tests", "static"}
-    return not away & set(path.parts)
-
-
-def _sources(domain: str) -> list[Path]:
-    return [ROOT / "core", ROOT / "themes"] if domain == i18n.CORE else [_base(domain)]
-
-
-def _base(domain: str) -> Path:
-    folder = i18n.folder(domain)
-    if folder is None:
-        raise KeyError(f"no plugin {domain!r} is installed")
-    return folder.parent
-
-
-# -- catalogues --------------------------------------------------------------------------------------------------------
-
 
 def catalogue_path(domain: str) -> Path:
     """The zh_CN catalogue of a domain, there or not."""
-    return _folder(domain) / LOCALE / "LC_MESSAGES" / f"{domain}.po"
-
-
-def _folder(domain: str) -> Path:
-    folder = i18n.folder(domain)
-    if folder is None:
-        raise KeyError(f"no plugin {domain!r} is installed")
-    return folder
+    return folder_of(domain) / LOCALE / "LC_MESSAGES" / f"{domain}.po"
 
 
 def _read(domain: str) -> Catalog:

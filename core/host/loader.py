@@ -6,11 +6,9 @@ Specifications come first, then each implementation is verified singly; nothing 
 from __future__ import annotations
 
 import importlib
-import sys
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,12 +16,13 @@ from flask import Flask
 
 from core.contract import API_VERSION
 from core.contract.protocols import Snapshot
-from core.db.base import CORE, CoreBase, discard
+from core.db.base import CORE, CoreBase
 from core.host.discovery import Candidate
 from core.host.graph import Node, dependants, resolve
-from core.host.hooks import HookBook, Implementation, overlaps
+from core.host.hooks import DECIDE, BadHook, HookBook, Implementation, votes
 from core.host.manifest import Manifest
 from core.host.mapping import Before, configure
+from core.host.modules import check_folder, drop_stale, forget
 from core.host.registry import KINDS, PluginRegistry
 from core.host.routes import Trial, UrlBook, try_out
 
@@ -67,16 +66,20 @@ class Loader:
         self.plugins: dict[str, Loading] = {}
         self.broken: dict[str, Broken] = {}
         self.implementations: dict[str, tuple[Implementation, ...]] = {}
-        self._hooks = HookBook(self._beyond_veto)
+        self.hooks = HookBook()
         self._names: frozenset[str] = frozenset()
         self._protected: frozenset[str] = frozenset()
+        self.ballots: dict[str, tuple[str, ...]] = {}
         self.blueprint_owners: dict[str, str] = {}
 
     def load(self, candidates: Iterable[Candidate]) -> None:
         """Load them all; never raises for what a plugin does."""
         CoreBase.registry.configure()
-        usable = self._usable(candidates)
-        self._protected = frozenset(name for name, (_, manifest) in usable.items() if manifest.protected)
+        found = list(candidates)
+        manifests = {c.name: c.manifest for c in reversed(found) if c.manifest is not None}
+        self._protected = frozenset(name for name, manifest in manifests.items() if manifest.protected)
+        self.ballots = {name: self._ballot(manifest) for name, manifest in manifests.items() if manifest.votes_on}
+        usable = self._usable(found)
         nodes = {n: Node(m.version, m.requires, rank=not c.ours) for n, (c, m) in usable.items()}
         resolution = resolve(nodes, {name: why.reason for name, why in self.broken.items()})
         self.broken.update({name: Broken(reason) for name, reason in resolution.problems.items()})
@@ -139,26 +142,32 @@ class Loader:
     def _forget(self, name: str, plugin: Loading) -> None:
         self.registry.remove(name)
         self.urls.remove(name)
-        self._hooks.forget(plugin.module)
+        self.hooks.forget(plugin.module)
         forget(name, plugin.candidate.module)
 
     # -- the steps, each for every plugin before the next -------------------------------------------------------------
 
     def _import(self, name: str, plugin: Loading) -> None:
         module = plugin.candidate.module
-        _drop_stale(name, module, plugin.candidate.path)
+        drop_stale(name, module, plugin.candidate.path)
         plugin.module = importlib.import_module(f"{module}.plugin")
-        _check_folder(plugin.module, plugin.candidate.path)
+        check_folder(plugin.module, plugin.candidate.path)
         self.plugins[name] = plugin
-        self._hooks.offer(name, plugin.module)
+        self.hooks.offer(name, plugin.module)
 
     def _verify(self, name: str, plugin: Loading) -> None:
-        plugin.implementations.extend(self._hooks.verified(name, plugin.module, self._names, self.plugins))
+        plugin.implementations.extend(self.hooks.verified(name, plugin.module, self._names, self.plugins))
+        votes_on = plugin.manifest.votes_on
+        if bool(votes_on) != any(each.hook == DECIDE for each in plugin.implementations):
+            raise BadHook(f"{DECIDE} and votes_on in plugin.toml belong together: name there what it votes on")
+        for pattern in set(votes_on) - set(self.ballots.get(name, ())):
+            raise BadHook(f"nobody may veto {pattern}, or a failing veto could stay for ever; take it out of votes_on")
 
-    def _beyond_veto(self, pattern: str) -> bool:
-        """The core's actions and those of protected plugins: with them people sign in, recover and switch modules."""
-        reserved = [name for name in self.registry.actions() if self.registry.owner("crm_permissions", name) == CORE]
-        return pattern.partition(".")[0] in {CORE, *self._protected} or overlaps(pattern, reserved)
+    def _ballot(self, manifest: Manifest) -> tuple[str, ...]:
+        """What it may vote on. With the core's actions and those of protected plugins people recover and switch."""
+        core = [name for name in self.registry.actions() if self.registry.owner("crm_permissions", name) == CORE]
+        closed = {CORE, *self._protected}
+        return tuple(p for p in manifest.votes_on if p.partition(".")[0] not in closed and not votes([p], core))
 
     def _models(self, name: str, plugin: Loading) -> None:
         models = self.registry.check(name, "crm_models", self._ask(plugin, "crm_models"))
@@ -204,6 +213,9 @@ class Loader:
         for where, action in named:
             if action not in declared:
                 return f"{where} needs the permission {action!r}, which nobody declares; add it to crm_permissions"
+        for pattern in plugin.manifest.votes_on:
+            if pattern.partition(".")[0] in self.plugins and not votes([pattern], declared):
+                return f"crm_decide votes on {pattern!r}, which nobody declares; it would close nothing: mend the name"
         return ""
 
     def _index(self) -> None:
@@ -213,32 +225,6 @@ class Loader:
             for implementation in plugin.implementations:
                 found.setdefault(implementation.hook, []).append(implementation)
         self.implementations = {hook: tuple(each) for hook, each in found.items()}
-
-
-def forget(name: str, module: str) -> None:
-    """Drop a plugin's modules, mappings and tables from this process, so that loading it again starts afresh."""
-    discard(name)
-    for loaded in [m for m in sys.modules if m == module or m.startswith(f"{module}.")]:
-        del sys.modules[loaded]
-    parent, _, last = module.rpartition(".")
-    if parent in sys.modules:
-        vars(sys.modules[parent]).pop(last, None)
-    importlib.invalidate_caches()
-
-
-def _drop_stale(name: str, module: str, path: Path | None) -> None:
-    """A module of this name from another folder (an earlier app of this process) must not stand in for this one."""
-    loaded = sys.modules.get(module)
-    if loaded is None or path is None:
-        return
-    if path not in {Path(folder).resolve() for folder in getattr(loaded, "__path__", ())}:
-        forget(name, module)
-
-
-def _check_folder(module: ModuleType, path: Path | None) -> None:
-    """What was imported must be what was found: another package of that name may come first on the path."""
-    if path is not None and Path(module.__file__ or "").resolve().parent != path:
-        raise ImportError(f"{module.__name__} was found in {path} but imported from {module.__file__}; rename one")
 
 
 def _because(error: BaseException) -> str:

@@ -30,7 +30,10 @@ class ManifestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a plugin says about itself. ``requires`` maps plugin name to version range (``">=1.0,<2"``)."""
+    """What a plugin says about itself. ``requires`` maps plugin name to version range (``">=1.0,<2"``).
+
+    ``votes_on`` names the actions its ``crm_decide`` votes on: here, so that they are known when its code is broken.
+    """
 
     name: str
     title: str
@@ -39,6 +42,7 @@ class Manifest:
     requires: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     uses: tuple[str, ...] = ()
     extends: tuple[str, ...] = ()
+    votes_on: tuple[str, ...] = ()
     protected: bool = False
     training: bool = False
     description: str = ""
@@ -57,6 +61,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "requires": (dict, 'a table, such as requires = { customers = ">=0.1,<1" }'),
     "uses": (list, 'a list of names, such as uses = ["products"]'),
     "extends": (list, 'a list of names, such as extends = ["customers"]'),
+    "votes_on": (list, 'a list of actions, such as votes_on = ["customers.party.export"]'),
     "protected": (bool, "true or false"),
     "training": (bool, "true or false"),
     "description": (str, "text"),
@@ -81,9 +86,8 @@ def read(folder: Path) -> Manifest:
     _check_version(path, values["version"])
     _check_range(path, "api", values["api"])
     requires = _requires(path, values)
-    values.update(
-        requires=MappingProxyType(requires), uses=_names(path, "uses", values), extends=_names(path, "extends", values)
-    )
+    lists = {key: _names(path, key, values) for key in ("uses", "extends")}
+    values.update(requires=MappingProxyType(requires), votes_on=_actions(path, values), **lists)
     return Manifest(**values)
 
 
@@ -147,3 +151,12 @@ def _names(path: Path, key: str, values: Mapping[str, Any]) -> tuple[str, ...]:
     for name in names:
         _check_name(path, key, name)
     return tuple(names)
+
+
+def _actions(path: Path, values: Mapping[str, Any]) -> tuple[str, ...]:
+    actions: list[Any] = values.get("votes_on", [])
+    for action in actions:
+        if not isinstance(action, str) or "." not in action.strip("."):
+            mend = "name whole actions, or those below one name, such as customers.party.*"
+            raise ManifestError(path, "votes_on", f"{action!r} is not an action", mend)
+    return tuple(actions)

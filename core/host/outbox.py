@@ -23,7 +23,7 @@ from core.host.models import OutboxRow
 
 if TYPE_CHECKING:
     from core.host import Host
-    from core.host.loader import Implementation
+    from core.host.hooks import Implementation
 
 HOOK = "crm_event"
 LEASE = timedelta(seconds=30)

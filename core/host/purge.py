@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Engine, inspect, text
 
 from core.approvals import service as approvals
 from core.approvals.models import Approval
@@ -21,7 +21,9 @@ from core.db.session import system_session
 from core.db.sqlite import reading
 from core.db.types import now
 from core.host import migrations, store
+from core.host.kinds import PURGE
 from core.host.manifest import NAME
+from core.host.rows import SETTINGS, core_rows, count, own_names
 from core.host.schema import backup
 from core.host.schema.ownership import references_into, tables_in
 from core.host.status import PluginStatus, SwitchRefused
@@ -34,23 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KIND = "plugin.purge"
 DRAIN = 60.0
 """Seconds to wait for requests and jobs that began before the plugin was switched off."""
-
-DOTTED = {
-    "core_parameter": "name",
-    "core_grant": "action",
-    "core_job": "name",
-    "core_job_run": "job",
-    "core_load": "feed",
-    "core_partition": "feed",
-    "core_outbox": "type",
-    "core_integrity_journal": "subject",
-}
-"""Core tables in which rows of a plugin are told by a name that begins with the plugin's and a dot."""
-SETTINGS = ("core_parameter", "core_grant", "core_grant_organisation")
-"""Of those, the ones whose rows people made: they go into the backup."""
 
 
 class PurgeRefused(Exception):
@@ -71,17 +58,12 @@ class Impact:
     refused: str = ""
 
 
-def register() -> None:
-    """Make the kind of request known to the approvals. Carried out by :func:`carry_out`, after the decision."""
-    approvals.register(KIND, "Purge a module with all its data", None)
-
-
 def impact(host: Host, name: str) -> Impact:
     """What purging ``name`` would take away. KeyError for a plugin nobody knows."""
     status = _status(host, name)
     with reading(), host.engine.connect() as connection:
-        tables = {table: _count(connection, table, "1 = 1") for table in tables_in(connection, name)}
-        rows = {table: _count(connection, table, where) for table, where in _core_rows(connection, name).items()}
+        tables = {table: count(connection, table, "1 = 1") for table in tables_in(connection, name)}
+        rows = {table: count(connection, table, where) for table, where in core_rows(connection, name).items()}
         references = tuple(str(reference) for reference in references_into(connection, name))
     refused = _against(host, status, references)
     found = {table: count for table, count in rows.items() if count}
@@ -99,7 +81,7 @@ def request(host: Host, session: Session, name: str, by: str, reason: str) -> Ap
     if found.refused:
         raise PurgeRefused(found.refused)
     before = {"tables": dict(found.tables), "core_rows": dict(found.core_rows), "state": found.state}
-    return approvals.submit(session, KIND, name, by=by, payload={"plugin": name}, before=before, reason=reason)
+    return approvals.submit(session, PURGE, name, by=by, payload={"plugin": name}, before=before, reason=reason)
 
 
 def carry_out(host: Host, name: str, number: int) -> Path:
@@ -113,7 +95,7 @@ def carry_out(host: Host, name: str, number: int) -> Path:
     with system_session("purge: read the approval") as session:
         approval = approvals.get(session, number)
         told = (approval.kind, approval.subject, approval.state, approval.requested_by, approval.decided_by or "")
-    if told[:2] != (KIND, name):
+    if told[:2] != (PURGE, name):
         raise PurgeRefused(f"request {number} is not about purging {name}")
     if told[2] not in {"approved", "failed"}:
         raise PurgeRefused(f"request {number} is {told[2]}")
@@ -149,9 +131,9 @@ def _switch_off(host: Host, name: str, by: str, number: int) -> None:
     epoch = store.read_epoch(host.engine)
     if epoch is not None and not host.wait_drained(epoch, DRAIN):
         raise PurgeRefused(f"after {DRAIN:g} seconds a worker still answers a request that began before the switch")
-    busy = f"{_own_names('job', name)} AND state = 'running'"
+    busy = f"{own_names('job', name)} AND state = 'running'"
     with reading(), host.engine.connect() as connection:
-        if inspect(connection).has_table("core_job_run") and _count(connection, "core_job_run", busy):
+        if inspect(connection).has_table("core_job_run") and count(connection, "core_job_run", busy):
             raise PurgeRefused(f"a job of {name} is running; wait for it or stop it, and try again")
 
 
@@ -159,7 +141,7 @@ def _back_up(host: Host, name: str, number: int) -> Path:
     """After the drain, so that no row is written between backup and downgrade."""
     target = host.config.instance / "backups" / f"{name}-purge-{number}-{now():%Y%m%dT%H%M%S}.jsonl.gz"
     with reading(), host.engine.connect() as connection:
-        rows = {t: where for t, where in _core_rows(connection, name).items() if t in SETTINGS}
+        rows = {t: where for t, where in core_rows(connection, name).items() if t in SETTINGS}
     backup.write(host.engine, name, _status(host, name).version, rows, target)
     return target
 
@@ -182,7 +164,7 @@ def _partition_files(engine: Engine, name: str) -> list[str]:
     with reading(), engine.connect() as connection:
         if not inspect(connection).has_table("core_partition"):
             return []
-        where = _own_names("feed", name)
+        where = own_names("feed", name)
         return [str(path) for path in connection.scalars(text(f"SELECT path FROM core_partition WHERE {where}"))]
 
 
@@ -191,7 +173,7 @@ def _forget(host: Host, name: str, by: str, number: int, file: Path) -> None:
     candidate = host.candidates.get(name)
     with host.transaction(f"purge {name}") as session:
         connection = session.connection()
-        rows = _core_rows(connection, name)
+        rows = core_rows(connection, name)
         for table in reversed(tables_of(CORE)):  # children first
             if table.name in rows:
                 connection.execute(text(f"DELETE FROM {table.name} WHERE {rows[table.name]}"))
@@ -238,32 +220,3 @@ def _status(host: Host, name: str) -> PluginStatus:
         if status.name == name and NAME.fullmatch(name):  # a folder with another name is listed, and has nothing
             return status
     raise KeyError(name)
-
-
-def _core_rows(connection: Connection, name: str) -> dict[str, str]:
-    """Core tables that may hold rows of the plugin, with the SQL condition that picks them."""
-    existing = set(inspect(connection).get_table_names())
-    found = {}
-    for table in tables_of(CORE):
-        conditions = []
-        if "plugin" in table.c:
-            conditions.append(f"plugin = '{name}'")
-        if table.name in DOTTED:
-            conditions.append(_own_names(DOTTED[table.name], name))
-        if table.name == store.plugins.name:
-            conditions.append(f"name = '{name}'")
-        if table.name == "core_grant_organisation" and "core_grant" in existing:
-            own = _own_names(DOTTED["core_grant"], name)
-            conditions.append(f"grant_id IN (SELECT id FROM core_grant WHERE {own})")
-        if conditions and table.name in existing:
-            found[table.name] = " OR ".join(f"({condition})" for condition in conditions)
-    return found
-
-
-def _own_names(column: str, name: str) -> str:
-    """True for ``name.anything``. Not LIKE: an underscore in the name would match any letter."""
-    return f"substr({column}, 1, {len(name) + 1}) = '{name}.'"
-
-
-def _count(connection: Connection, table: str, where: str) -> int:
-    return int(connection.scalar(text(f"SELECT count(*) FROM {table} WHERE {where}")) or 0)

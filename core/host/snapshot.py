@@ -26,13 +26,14 @@ class Snapshot:
     """Implements :class:`core.contract.protocols.Snapshot`.
 
     ``states`` gives each plugin's state and, where it is not on, the reason. ``closed`` maps ``(plugin, hook)`` whose
-    breaker is open to the moment it closes again.
+    breaker is open to the moment it closes again. ``silent`` are those that should be on and cannot be.
     """
 
     epoch: int
     enabled: frozenset[str]
     states: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     closed: Mapping[tuple[str, str], datetime] = field(default_factory=lambda: MappingProxyType({}))
+    silent: frozenset[str] = frozenset()
 
     def is_closed(self, plugin: str, hook: str) -> bool:
         """Whether everybody keeps from calling this hook of this plugin for now."""

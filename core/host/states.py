@@ -15,6 +15,7 @@ from core.contract.protocols import PluginFailed
 from core.db.sqlite import reading
 from core.host import faults, store
 from core.host.loader import Loading
+from core.host.schema.state import state
 from core.host.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ class States:
                 states[name] = self._caught_up(name)
         enabled = frozenset(name for name, (state, _) in states.items() if state == "enabled")
         closed = MappingProxyType(faults.closed(self._host.engine))
-        return Snapshot(epoch, enabled, MappingProxyType({**states, **broken}), closed)
+        states.update(broken)
+        failing = {name for name, (state, _) in states.items() if state in {"broken", "pending"}}
+        silent = frozenset(name for name in failing if name in rows and rows[name].wanted == "enabled")
+        return Snapshot(epoch, enabled, MappingProxyType(states), closed, silent)
 
     def _state(self, name: str, plugin: Loading, wanted: str, before: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
         schema = self.schema(name)
@@ -81,13 +85,11 @@ class States:
 
     def schema(self, name: str) -> Schema:
         """Where the plugin's schema stands. Never raises for what its migration files contain."""
-        from core.host import migrations
-
         known = self._schemas.get(name)
         if known is not None and known.condition in {"current", "none"}:
             return known
         with reading():
-            found = migrations.state(self._host.engine, name)
+            found = state(self._host.engine, name)
         self._schemas[name] = Schema(found.condition, found.installed, tuple(found.pending), found.reason)
         return self._schemas[name]
 

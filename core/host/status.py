@@ -24,6 +24,11 @@ class FaultLine:
     last: datetime
     closed_until: datetime | None
 
+    def __str__(self) -> str:
+        times = f"{self.count} time{'s' if self.count > 1 else ''}, last {self.last:%Y-%m-%d %H:%M:%S} UTC"
+        off = f"; off until {self.closed_until:%H:%M:%S} UTC" if self.closed_until else ""
+        return f"{self.hook}: {self.reason} ({times}{off})"
+
 
 @dataclass(frozen=True, slots=True)
 class PluginStatus:
@@ -47,6 +52,16 @@ class PluginStatus:
     changed_why: str = ""
     changed_at: datetime | None = None
     faults: tuple[FaultLine, ...] = ()
+
+    @property
+    def failures(self) -> int:
+        """How often its code failed within the last day."""
+        return sum(fault.count for fault in self.faults)
+
+    @property
+    def last_fault(self) -> FaultLine | None:
+        """The newest of its failures of the last day."""
+        return max(self.faults, key=lambda fault: fault.last, default=None)
 
 
 @dataclass(frozen=True, slots=True)

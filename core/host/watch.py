@@ -14,79 +14,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from flask import Flask
-from sqlalchemy import Engine, Row, delete, insert, select, update
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 
 from core.db.types import now
-from core.host import statements, store
+from core.host import farewell, heartbeat, statements
 from core.host.blackbox import BlackBox
+from core.host.call import Call
 from core.host.faults import Fault
+from core.host.limits import Limits
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
     from core.host import Host
 
 log = logging.getLogger(__name__)
 
-LONGEST_SILENCE = timedelta(minutes=10)
-"""After so long the process with a silent worker's number is somebody else's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds. ``hard``: a hook that runs longer costs the worker; ``beat``: after such a silence it serves no more."""
-
-    hard: float = 4.0
-    grace: float = 2.0
-    tick: float = 0.25
-    beat_every: float = 1.0
-    beat: float = 15.0
-    breaker: float = 60.0
-
-    @property
-    def statement(self) -> float:
-        """A statement fails after so long, which costs only the hook it is in."""
-        return self.hard * 0.8
-
-    @property
-    def frozen(self) -> float:
-        """Nothing of Python ran for so long: a hook sits in C code and lets no thread go on, this clock neither."""
-        return self.hard + 1.0
-
-    @property
-    def stale(self) -> timedelta:
-        """Age of a beat after which the worker counts as gone; it has stopped serving before that."""
-        return timedelta(seconds=self.beat + 5)
-
-
-@dataclass(slots=True)
-class Call:
-    """Code of a plugin that is running now."""
-
-    plugin: str
-    hook: str
-    thread: int
-    started: float
-    cpu_clock: int
-    cpu_started: float
-    overdue: bool = False
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since it began."""
-        return time.monotonic() - self.started
-
-    def kind(self) -> str:
-        """``spins`` when its thread has been computing, ``waits`` when it has been waiting."""
-        try:
-            used = time.clock_gettime(self.cpu_clock) - self.cpu_started
-        except OSError:  # the thread has just ended
-            return "waits"
-        return "spins" if used > 0.2 * self.elapsed else "waits"
+TICKET = "crm.ticket"
+"""Where a request's environment keeps its number among those in flight."""
 
 
 class Watch:
@@ -99,6 +48,8 @@ class Watch:
         self._calls: dict[int, Call] = {}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._answers: list[threading.Thread] = []
+        self._given_up: set[tuple[str, str]] = set()
         self._last_beat = time.monotonic()
         self._leaving_at: float | None = None
         self._box = BlackBox(host.app.config["CRM"].instance / "faults")
@@ -109,19 +60,18 @@ class Watch:
     @contextmanager
     def running(self, plugin: str, hook: str) -> Iterator[Call]:
         """While inside, this thread runs code of that plugin."""
-        thread = threading.get_ident()
-        call = Call(plugin, hook, thread, time.monotonic(), time.pthread_getcpuclockid(thread), time.thread_time())
-        outer = self._calls.get(thread)
-        self._calls[thread] = call
+        call = Call.begin(plugin, hook)
+        outer = self._calls.get(call.thread)
+        self._calls[call.thread] = call
         slot = self._box.enter(plugin, hook)
         try:
             yield call
         finally:
             self._box.leave(slot)
             if outer is None:
-                self._calls.pop(thread, None)
+                self._calls.pop(call.thread, None)
             else:
-                self._calls[thread] = outer
+                self._calls[call.thread] = outer
 
     def too_long(self) -> bool:
         """Whether this thread runs code of a plugin that should have come back."""
@@ -131,6 +81,10 @@ class Watch:
     def calls(self) -> list[Call]:
         """What runs now."""
         return list(self._calls.values())
+
+    def has_given_up(self, plugin: str, hook: str) -> bool:
+        """Whether this worker is being replaced because of this hook, and so calls it no more."""
+        return (plugin, hook) in self._given_up
 
     @property
     def closed_because(self) -> str:
@@ -172,16 +126,7 @@ class Watch:
         self._threads.clear()
         self._box.close()
         atexit.unregister(self.stop)
-        self._sign_off()
-
-    def _sign_off(self) -> None:
-        w = store.workers.c
-        try:
-            with store.writing(self.host.engine) as connection:
-                here = (w.host == self.identity[0]) & (w.pid == self.identity[1])
-                connection.execute(delete(store.workers).where(here))
-        except SQLAlchemyError as error:
-            log.warning("the worker could not sign off: %s", error)
+        heartbeat.sign_off(self.host.engine, self.identity)
 
     def _beat(self) -> None:
         while not self._stop.wait(self.limits.beat_every):
@@ -189,7 +134,7 @@ class Watch:
 
     def _beat_once(self) -> None:
         try:
-            beat(self.host, self.identity, self.limits)
+            heartbeat.beat(self.host, self.identity, self.limits)
             for fault in self._box.recover(self.limits.breaker):
                 self.host.faults.note(fault)
             self.host.faults.flush()
@@ -197,7 +142,7 @@ class Watch:
             self._last_beat = time.monotonic()
         except OperationalError as error:
             log.warning("the worker could not beat: %s", error)
-            if is_locked(error):
+            if heartbeat.is_locked(error):
                 # Somebody writes at length. We can read; and on one machine others see that we are alive.
                 self._last_beat = time.monotonic()
         except Exception as error:  # whatever it is, the thread must live to beat again
@@ -206,13 +151,30 @@ class Watch:
     def _look(self) -> None:
         while not self._stop.wait(self.limits.tick):
             self._box.tick()
-            overdue = [c for c in self.calls() if c.elapsed > self.limits.hard and not c.overdue]
-            for call in overdue:
-                call.overdue = True
-                self._report(call)
-            if overdue and self._leaving_at is None:
+            if self._give_up(self._late()) and self._leaving_at is None:
                 self._leaving_at = time.monotonic() + self.limits.grace
                 self.recycle(self)
+
+    def _late(self) -> list[Call]:
+        """Calls over their limit, and all others of the same hooks: they would only go the same way later."""
+        self._given_up |= {(c.plugin, c.hook) for c in self.calls() if c.elapsed > self.limits.hard}
+        return [c for c in self.calls() if not c.overdue and (c.plugin, c.hook) in self._given_up]
+
+    def _give_up(self, calls: list[Call]) -> bool:
+        """Have the requests behind these calls answered, and name the culprits. Whether there was anything to do."""
+        for call in calls:
+            call.overdue = True
+            if call.environ is not None:
+                thread = threading.Thread(target=self._answer, args=(call.environ,), name="crm-farewell", daemon=True)
+                self._answers.append(thread)
+                thread.start()
+        for call in {(call.plugin, call.hook): call for call in reversed(calls)}.values():
+            self._report(call)
+        return bool(calls)
+
+    def _answer(self, environ: WSGIEnvironment) -> None:
+        if farewell.answer(self.host.app, environ):
+            self.host.in_flight.leave(environ[TICKET])
 
     def _report(self, call: Call) -> None:
         """Name the culprit. The database may be what it waits for, so this waits a second at most."""
@@ -227,13 +189,17 @@ class Watch:
         writer.join(timeout=1.0)
 
     def wait_for_others(self) -> None:
-        """Return when only the hanging requests are left, at the end of the grace time at the latest."""
+        """Return when every request has its answer or cannot get one, at the end of the grace time at the latest."""
         while self._leaving_at is not None and time.monotonic() < self._leaving_at:
-            hanging = sum(call.overdue for call in self.calls())
-            if len(self.host.in_flight) <= hanging:
+            self._give_up(self._late())
+            hanging = sum(call.overdue and not farewell.is_answered(call.environ) for call in self.calls())
+            if len(self.host.in_flight) <= hanging and not any(thread.is_alive() for thread in self._answers):
                 time.sleep(self.limits.tick)  # the last answers are on their way out
                 return
             time.sleep(0.05)
+        until = time.monotonic() + self.limits.grace / 2
+        for thread in self._answers:
+            thread.join(timeout=max(0.0, until - time.monotonic()))
 
 
 def start(app: Flask) -> Watch:
@@ -254,59 +220,3 @@ def recycle(watch: Watch) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     watch.wait_for_others()
     os._exit(1)
-
-
-def beat(host: Host, identity: tuple[str, int], limits: Limits) -> None:
-    """Tell the others that this process is alive and which epoch it may still be serving.
-
-    The epoch is read before the requests are looked at: one that begins in between serves this epoch or a later one.
-    """
-    snapshot = host.snapshots.read()
-    oldest = host.in_flight.oldest(snapshot.epoch)
-    if snapshot.epoch == 0:
-        return  # before ``crm migrate``: there is nobody to tell and nothing to tell it in
-    w = store.workers.c
-    with store.writing(host.engine) as connection:
-        moment = store.clock(connection)
-        here = (w.host == identity[0]) & (w.pid == identity[1])
-        done = connection.execute(update(store.workers).where(here).values(epoch=oldest, beat_at=moment))
-        if done.rowcount == 0:
-            row = {"host": identity[0], "pid": identity[1], "epoch": oldest, "started_at": moment, "beat_at": moment}
-            connection.execute(insert(store.workers), row)
-        for silent in connection.execute(select(store.workers).where(w.beat_at < moment - limits.stale)).all():
-            if not _lives(silent, moment):
-                connection.execute(delete(store.workers).where(w.host == silent.host, w.pid == silent.pid))
-
-
-def _lives(row: Row[Any], moment: datetime) -> bool:
-    """Whether a worker of this machine that has not beaten in time is there all the same, waiting to write."""
-    if row.host != socket.gethostname()[:200] or row.beat_at < moment - LONGEST_SILENCE:
-        return False
-    try:
-        os.kill(row.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def is_locked(error: OperationalError) -> bool:
-    """Whether SQLite had no time for a write; its reads go on."""
-    return "database is locked" in str(error.orig)
-
-
-def wait_drained(engine: Engine, epoch: int, timeout: float = 30.0, limits: Limits | None = None) -> bool:
-    """Wait until no living worker serves anything older than ``epoch``; False when ``timeout`` was too short."""
-    stale = (limits or Limits()).stale
-    until = time.monotonic() + timeout
-    w = store.workers.c
-    while True:
-        with store.reading(engine) as connection:
-            moment = store.clock(connection)
-            behind = connection.execute(select(store.workers).where(w.epoch < epoch)).all()
-        if not any(row.beat_at >= moment - stale or _lives(row, moment) for row in behind):
-            return True
-        if time.monotonic() >= until:
-            return False
-        time.sleep(min(0.1, max(0.0, until - time.monotonic())))

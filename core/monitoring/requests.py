@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Iterable
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from core.monitoring import context
 from core.monitoring.context import Actor
@@ -21,6 +22,30 @@ _SANE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 def new_id() -> str:
     """A fresh request number."""
     return uuid.uuid4().hex
+
+
+def host_of(header: str) -> str:
+    """The name in a ``Host`` header, without port and brackets, in lower case."""
+    name = header.partition("]")[0].lstrip("[") if header.startswith("[") else header.partition(":")[0]
+    return name.lower()
+
+
+def is_served(host: str, served: Iterable[str]) -> bool:
+    """Whether ``host`` is among the names served; ``.bank.example`` stands for every name below it.
+
+    Flask's own ``TRUSTED_HOSTS`` cuts names at the first colon, so no IPv6 address could be one.
+    """
+    return any(host == name or (name.startswith(".") and host.endswith(name)) for name in served)
+
+
+def refuse_other_hosts() -> Response | None:
+    """Another name in ``Host`` would end up in the links we write, and lets foreign pages pass for ours."""
+    host = host_of(request.environ.get("HTTP_HOST", ""))
+    if is_served(host, current_app.config["CRM"].served_hosts):
+        return None
+    log.warning("host_refused", host=host[:100])
+    text = "400 Bad Request: this server does not serve that host name (CRM_HOSTS).\n"
+    return Response(text, 400, mimetype="text/plain")
 
 
 def begin() -> None:
@@ -52,5 +77,6 @@ def forget(_error: BaseException | None) -> None:
 def init_app(app: Flask) -> None:
     """Number the requests of ``app``."""
     app.before_request(begin)
+    app.before_request(refuse_other_hosts)
     app.after_request(finish)
     app.teardown_request(forget)

@@ -44,6 +44,8 @@ class Organisation(CoreBase):
     valid_from: Mapped[date]
     valid_to: Mapped[date | None]
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("core_organisation.id"), index=True)
+    heir_id: Mapped[int | None] = mapped_column(ForeignKey("core_organisation.id"), index=True)
+    """What stands for it today, however often what it merged into was merged again: scopes need not climb."""
 
 
 class Placement(CoreBase):

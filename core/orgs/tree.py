@@ -168,7 +168,8 @@ def merge(session: Session, org: Organisation, into: Organisation, on: date, *, 
         _place(session, child, into, max(on, _placed_from(session, child_id)))
     _move_people(session, org.id, into.id, on)
     _end(session, org, on - DAY)
-    org.merged_into_id = into.id
+    session.execute(update(Organisation).where(Organisation.heir_id == org.id).values(heir_id=into.id))
+    org.merged_into_id = org.heir_id = into.id
     audit.record(session, "orgs.merged", subject="core.organisation", key=org.id, detail={"into": into.id})
     session.flush()
     session.expire_all()

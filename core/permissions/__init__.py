@@ -8,8 +8,6 @@ from core.permissions.decisions import (
     decide,
     declare,
     declared,
-    explain,
-    holders_hint,
     reach_of,
 )
 from core.permissions.models import Grant, GrantOrganisation, Kind, Role, Scope, UserRole
@@ -25,12 +23,15 @@ from core.permissions.routes import (
     signed_in,
     unscoped,
 )
+from core.permissions.why import Explanation, Ground, explain, holders_hint
 
 __all__ = [
     "Denied",
+    "Explanation",
     "Grant",
     "GrantOrganisation",
     "GrantSpec",
+    "Ground",
     "Kind",
     "Role",
     "RoleConflict",

@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 
 from flask import current_app, has_request_context, request
 from flask_babel import gettext as _
-from sqlalchemy import BindParameter, and_, bindparam, exists, inspect, or_, select
+from sqlalchemy import BindParameter, and_, bindparam, exists, func, inspect, or_, select
 
 from core.auth.models import User
 from core.contract.protocols import runtime
 from core.contract.types import Action, ScopeProvider
 from core.db.session import Access, CrmSession, new_session, request_session
 from core.db.types import now
-from core.orgs.models import Employee
-from core.permissions.models import Grant, GrantOrganisation, Kind, Role, Scope, UserRole
+from core.orgs.models import Employee, Organisation
+from core.permissions.models import Grant, GrantOrganisation, Kind, Role, UserRole
 from core.permissions.reach import NOTHING, HeldGrant, OrgReach, reach, takes_all
 
 _HELD = "crm.permissions.held"
@@ -104,7 +104,7 @@ def decide(user_id: int, action: str, subject: str | None = None, key: str | int
         return Verdict(False, vetoes)
     if subject is None or key is None:
         return verdict
-    if _in_reach(Access(user_id, action, reach(holder.on(action))), subject, key):
+    if in_reach(Access(user_id, action, reach(holder.on(action))), subject, key):
         return verdict
     return Verdict(False, (_("It lies outside the scope of your roles."),))
 
@@ -137,12 +137,11 @@ def _by_grants(holder: Holder, action: str) -> Verdict:
 
 
 def _vetoes(user_id: int, action: str, subject: str | None, key: str | int | None) -> tuple[str, ...]:
-    text = None if key is None else str(key)
-    votes = runtime().dispatch.collect("crm_decide", user_id=user_id, action=action, subject=subject, key=text)
-    return tuple(vote.reason for vote in votes.values() if vote is not None and not vote.allow)
+    return runtime().dispatch.vetoes(user_id, action, subject, None if key is None else str(key))
 
 
-def _in_reach(access: Access, subject: str, key: str | int) -> bool:
+def in_reach(access: Access, subject: str, key: str | int) -> bool:
+    """True when the one thing lies among the rows of the access; never without a scope provider."""
     provider = _provider(subject)
     if provider is None:
         return False
@@ -159,63 +158,6 @@ def _in_reach(access: Access, subject: str, key: str | int) -> bool:
 def _provider(subject: str) -> ScopeProvider | None:
     providers: Iterable[tuple[str, ScopeProvider]] = runtime().registry.of("crm_scope_providers")
     return next((provider for _plugin, provider in providers if provider.subject == subject), None)
-
-
-# -- why ---------------------------------------------------------------------------------------------------------------
-
-
-def explain(user_id: int, subject: str, key: str | int) -> list[str]:
-    """Why the user can, or cannot, see one thing: each action on it, and which role, scope and place decided."""
-    lines = []
-    about = [a for a in actions() if a.name.startswith(f"{subject}.")]
-    holder = held_by(user_id)
-    for action in about:
-        verdict = decide(user_id, action.name, subject, key)
-        head = _("Allowed") if verdict.allowed else _("Refused")
-        lines.append(f"{action.name}: {head}. " + " ".join(verdict.reasons))
-        for grant in holder.on(action.name):
-            lines.append(_explain_grant(holder.user_id, grant, action.name, subject, key))
-    return lines
-
-
-def _explain_grant(user_id: int, grant: HeldGrant, action: str, subject: str, key: str | int) -> str:
-    values = {"role": grant.role_label, "action": grant.action, "scope": _scope_label(grant.scope)}
-    if not grant.allows:
-        return str(_("The role %(role)s forbids %(action)s within: %(scope)s.", **values))
-    if _in_reach(Access(user_id, action, reach([grant])), subject, key):
-        return str(_("The role %(role)s grants %(action)s within: %(scope)s. It lies inside.", **values))
-    return str(_("The role %(role)s grants %(action)s within: %(scope)s. It lies outside.", **values))
-
-
-def _scope_label(scope: str) -> str:
-    labels = {
-        Scope.OWN: _("own rows"),
-        Scope.BRANCH: _("own branch"),
-        Scope.BRANCH_BELOW: _("own branch and below"),
-        Scope.BANK: _("whole bank"),
-        Scope.LISTED: _("listed branches"),
-    }
-    return str(labels[Scope(scope)])
-
-
-def holders_hint(action: str) -> str:
-    """Whom to ask for an action: the roles that grant it, then the security administrators' role."""
-    with _reading() as session:
-        rows = session.execute(
-            select(Role.label, Grant.action, Role.kind)
-            .join(Grant, Grant.role_id == Role.id)
-            .where(Grant.effect == "allow")
-            .order_by(Role.label)
-        ).all()
-        security = session.scalars(select(Role.label).where(Role.kind == "security").order_by(Role.label)).all()
-    known = declared(action)
-    granting = [
-        label
-        for label, pattern, kind in rows
-        if (action.startswith(pattern[:-1]) if pattern.endswith("*") else action == pattern)
-        and not (Kind(kind).administers and known is not None and known.business_data)
-    ]
-    return ", ".join(dict.fromkeys([*granting, *security]))
 
 
 # -- what is held ------------------------------------------------------------------------------------------------------
@@ -243,7 +185,7 @@ def forget() -> None:
 
 
 @contextmanager
-def _reading() -> Iterator[CrmSession]:
+def reading() -> Iterator[CrmSession]:
     """The request's session, or one of its own outside requests, so that nothing stays open."""
     if has_request_context():
         yield request_session()
@@ -253,6 +195,8 @@ def _reading() -> Iterator[CrmSession]:
 
 
 _DAY: BindParameter[date] = bindparam("day")
+# What is held at, or lists, an organisation that was merged counts for the one it went into.
+_held_at, _listed = Organisation.__table__.alias("held_at"), Organisation.__table__.alias("listed")
 _HELD_BY = (  # one statement, built once: every request asks it
     select(
         User.active,
@@ -260,7 +204,8 @@ _HELD_BY = (  # one statement, built once: every request asks it
         Employee.org_id.label("home"),
         Employee.valid_from,
         Employee.valid_to,
-        UserRole.org_id.label("place"),
+        UserRole.org_id.is_not(None).label("placed"),
+        func.coalesce(_held_at.c.heir_id, _held_at.c.id).label("place"),
         Role.name,
         Role.label,
         Role.kind,
@@ -269,7 +214,7 @@ _HELD_BY = (  # one statement, built once: every request asks it
         Grant.effect,
         Grant.scope,
         Grant.line,
-        GrantOrganisation.org_id.label("listed"),
+        func.coalesce(_listed.c.heir_id, _listed.c.id).label("listed"),
     )
     .select_from(User)
     .outerjoin(Employee, Employee.id == User.employee_id)
@@ -281,9 +226,11 @@ _HELD_BY = (  # one statement, built once: every request asks it
             or_(UserRole.valid_to.is_(None), UserRole.valid_to >= _DAY),
         ),
     )
+    .outerjoin(_held_at, _held_at.c.id == UserRole.org_id)
     .outerjoin(Role, Role.id == UserRole.role_id)
     .outerjoin(Grant, Grant.role_id == Role.id)
     .outerjoin(GrantOrganisation, GrantOrganisation.grant_id == Grant.id)
+    .outerjoin(_listed, _listed.c.id == GrantOrganisation.org_id)
     .where(User.id == bindparam("user_id"))
     .order_by(UserRole.id, Grant.id)
 )
@@ -291,7 +238,7 @@ _HELD_BY = (  # one statement, built once: every request asks it
 
 def _read(user_id: int) -> Holder:
     day = today()
-    with _reading() as session, session.no_autoflush:
+    with reading() as session, session.no_autoflush:
         rows = session.execute(_HELD_BY, {"user_id": user_id, "day": day}).all()
     if not rows:
         return Holder(user_id, False, frozenset(), ())
@@ -302,7 +249,7 @@ def _read(user_id: int) -> Holder:
     for r in rows:
         if r.grant_id is None:
             continue
-        place = home if r.place is None else r.place
+        place = r.place if r.placed else home
         key = (r.name, place, r.grant_id)
         seen = held[key].listed if key in held else frozenset()
         listed = seen if r.listed is None else seen | {r.listed}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select, true
 
 from core.orgs.models import Organisation
 from core.permissions.models import Effect, Scope
@@ -14,7 +14,8 @@ from core.permissions.models import Effect, Scope
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Organisations, or with ``below`` their subtrees as they stand at the moment of the query."""
+    """Organisations, or with ``below`` their subtrees as they stand at the moment of the query; with those that were
+    merged into them, whose rows may still name them."""
 
     orgs: frozenset[int] = frozenset()
     below: bool = False
@@ -26,11 +27,13 @@ class Area:
             return true()
         if not self.orgs:
             return false()
+        place, heir, root = (Organisation.__table__.alias() for _ in range(3))
+        stands_for = func.coalesce(place.c.heir_id, place.c.id)
         if not self.below:
-            return org_id.in_(sorted(self.orgs))
-        place, root = Organisation.__table__.alias(), Organisation.__table__.alias()
-        inside = root.c.id.in_(sorted(self.orgs)) & place.c.path.like(root.c.path.concat("%"))
-        return org_id.in_(select(place.c.id).select_from(place.join(root, inside)))
+            return org_id.in_(select(place.c.id).where(stands_for.in_(sorted(self.orgs))))
+        inside = root.c.id.in_(sorted(self.orgs)) & heir.c.path.like(root.c.path.concat("%"))
+        places = place.join(heir, heir.c.id == stands_for).join(root, inside)
+        return org_id.in_(select(place.c.id).select_from(places))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,18 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.contract.types import Action
 from core.monitoring import audit
-from core.permissions.decisions import forget
+from core.permissions.decisions import actions, declare, forget
 from core.permissions.models import Effect, Grant, GrantOrganisation, Kind, Role, Scope, UserRole
+
+MANAGE = Action(
+    "permissions.roles.manage",
+    "Decide who may do what",
+    "Makes roles, says what they grant, and gives them to people",
+    business_data=False,
+)
+declare(MANAGE)
 
 
 class RoleConflict(Exception):
@@ -38,6 +47,26 @@ class GrantSpec:
             raise ValueError(f"{self.action}: a denial is of places or of the whole bank, not of own rows or of a line")
         if (self.scope == Scope.LISTED) != bool(self.orgs):
             raise ValueError(f"{self.action}: scope 'listed' names its organisations, other scopes name none")
+
+
+def check_grantable(kind: str, spec: GrantSpec) -> None:
+    """Hold a grant that a person adds to what is declared now. Seeds are not held to it: their module may be off.
+
+    Raises:
+        ValueError: no declared action is meant, or business data would be shown to an administrator.
+    """
+    spec.check()
+    meant = [a for a in actions() if covers(spec.action, a.name)]
+    if not meant:
+        raise ValueError(f"no module that is on declares {spec.action!r}; crm role actions lists what there is")
+    shown = [a.name for a in meant if a.business_data]
+    if Kind(kind).administers and spec.effect == Effect.ALLOW and shown:
+        raise ValueError(f"an administrator's role shows no business data, as {shown[0]} does")
+
+
+def covers(granted: str, action: str) -> bool:
+    """Whether a grant of ``granted``, an action or a prefix ending in ``*``, speaks of ``action``."""
+    return action.startswith(granted[:-1]) if granted.endswith("*") else granted == action
 
 
 def ensure_role(

@@ -132,17 +132,25 @@ def orphaned() -> bool:
 
 
 def serve(app: Flask) -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT. After SIGHUP begin anew with the code there is then, once no job runs.
+
+    Jobs themselves always run new code: each is a process of its own.
+    """
     leader = Leader(app)
     clock = BackgroundScheduler(timezone="UTC")
     clock.add_job(leader.tick, "interval", seconds=TICK_SECONDS, max_instances=1, coalesce=True)
-    stopping = threading.Event()
+    stopping, renewing = threading.Event(), threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: renewing.set())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     clock.start()
     try:
         while not stopping.wait(TICK_SECONDS) and not orphaned():
-            pass
+            if renewing.is_set() and not leader.children:
+                break
     finally:
         clock.shutdown(wait=True)
         leader.stop()
+    if renewing.is_set() and not (stopping.is_set() or orphaned()):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # stays so until the new code listens
+        os.execv(sys.executable, [sys.executable, "-m", "core.cli", "scheduler"])  # noqa: S606

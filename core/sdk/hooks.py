@@ -9,9 +9,6 @@ def crm_menus():
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import pluggy
 
 from core.contract import (
@@ -44,24 +41,8 @@ from core.contract import (
     Service,
 )
 
-F = TypeVar("F", bound=Callable[..., object])
-
 hookimpl = pluggy.HookimplMarker("crm")
 hookspec = pluggy.HookspecMarker("crm")
-
-
-def votes_on(*actions: str) -> Callable[[F], F]:
-    """Name the actions that ``crm_decide`` below it votes on: whole names, or ``customers.party.*``.
-
-    While it fails, these actions are refused, so that a broken veto opens nothing. What is not named is never asked.
-    """
-
-    def mark(function: F) -> F:
-        function.crm_votes_on = actions  # type: ignore[attr-defined]
-        return function
-
-    return mark
-
 
 __all__ = [
     "Action",
@@ -93,5 +74,4 @@ __all__ = [
     "Service",
     "hookimpl",
     "hookspec",
-    "votes_on",
 ]

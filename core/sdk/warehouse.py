@@ -9,7 +9,7 @@ Queries run in the scope of the request's action; nothing here hands out a conne
 from __future__ import annotations
 
 from core.contract import Column, Dataset, Dimension, Feed, Measure, Publication
-from core.warehouse import Range, Rows, UnknownDataset, as_of, query, warm
+from core.warehouse import Range, Rows, UnknownDataset, as_of, query, source_titles, warm
 
 __all__ = [
     "Column",
@@ -23,5 +23,6 @@ __all__ = [
     "UnknownDataset",
     "as_of",
     "query",
+    "source_titles",
     "warm",
 ]

@@ -20,11 +20,14 @@ from flask import Blueprint, abort
 from flask_login import current_user
 
 from core.permissions import public, requires, signed_in
-from core.web import Form, is_fragment, link, panel_slot, render, toast, translator
+from core.web import Form, NoIdentifiers, is_fragment, link, panel_slot, render, toast, translator
 from core.web.keyset import Page
+from core.web.looks import records_looks
+from core.web.search import searched
 
 __all__ = [
     "Form",
+    "NoIdentifiers",
     "Page",
     "abort_with",
     "blueprint",
@@ -33,8 +36,10 @@ __all__ = [
     "link",
     "panel_slot",
     "public",
+    "records_looks",
     "render",
     "requires",
+    "searched",
     "signed_in",
     "toast",
     "translator",

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import TYPE_CHECKING
 
 from core.extensions import db
 from core.warehouse import models, partitions
-from core.warehouse.datasets import Range, Rows, query
+from core.warehouse.datasets import Rows, query
 from core.warehouse.engine import warm
 from core.warehouse.feeds import UnknownDataset
 from core.warehouse.partitions import TableStatus
+from core.warehouse.questions import Range
 
 if TYPE_CHECKING:
     from flask import Flask
 
-__all__ = ["Range", "Rows", "TableStatus", "UnknownDataset", "as_of", "init_app", "models", "query", "status", "warm"]
+__all__ = [
+    "Range",
+    "Rows",
+    "TableStatus",
+    "UnknownDataset",
+    "as_of",
+    "init_app",
+    "models",
+    "query",
+    "source_titles",
+    "status",
+    "warm",
+]
 
 
 def init_app(app: Flask) -> None:
@@ -26,6 +40,11 @@ def init_app(app: Flask) -> None:
 def as_of(feed: str) -> date | None:
     """The newest published day of a feed; None when nothing is published: 缺数, not 0."""
     return partitions.as_of(db.session(), feed)
+
+
+def source_titles(sources: Collection[str]) -> dict[str, str]:
+    """Names of source systems as pages show them, by the source's own name; without those that published nothing."""
+    return partitions.titles(db.session(), sources)
 
 
 def status() -> list[TableStatus]:

@@ -11,18 +11,19 @@ from pathlib import Path
 
 from core.warehouse.reading import digests
 from core.warehouse.sources import Control, Source, Table, day_pattern, resolve
+from core.warehouse.words import _
 
 
 class LoadFailed(Exception):
-    """A file cannot be loaded as it is; yesterday stays served. ``position`` tells which of the day's, when known."""
-
-    def __init__(self, message: str, position: int | None = None) -> None:
-        super().__init__(message)
-        self.position = position
+    """A file cannot be loaded as it is; yesterday stays served."""
 
 
 class LoadHeld(Exception):
     """A file is loadable but suspicious; somebody must look at it and release it."""
+
+
+class LoadWaits(Exception):
+    """Nothing is wrong with the file, but its rows refer to one that is not in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,11 @@ class Delivery:
 
     @property
     def stamp(self) -> tuple[int, int]:
-        """Size in bytes and time of change in nanoseconds."""
-        found = self.path.stat()
+        """Size in bytes and time of change in nanoseconds; zeros once the file is gone."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return 0, 0
         return found.st_size, found.st_mtime_ns
 
 
@@ -109,7 +113,8 @@ def verify(delivery: Delivery) -> Verified:
     }
     for key, value in said.items():
         if key != "rows" and value.lower() != found[key].lower():
-            raise LoadFailed(f"control file says {key} {value}, the file has {found[key]}")
+            values = {"key": key, "said": value, "found": found[key]}
+            raise LoadFailed(_("The control file says %(key)s %(said)s, the file has %(found)s.", **values))
     return Verified(sha256, _rows(said))
 
 
@@ -117,20 +122,37 @@ def _said(delivery: Delivery) -> dict[str, str]:
     control = delivery.table.control
     if control is None or delivery.control is None or not control.fields:
         return {}
-    try:
-        text = delivery.control.read_text(control.charset).strip()
-    except (UnicodeDecodeError, OSError) as error:
-        raise LoadFailed(f"control file {delivery.control.name}: {error}") from error
+    name, wanted = delivery.control.name, control.delimiter.join(control.fields)
+    text = _control_text(delivery.control, control.charset)
+    if not text:
+        raise LoadFailed(_("The control file %(name)s is empty; it should say %(wanted)s.", name=name, wanted=wanted))
     values = [value.strip() for value in text.split(control.delimiter)]
     if len(values) != len(control.fields):
-        message = f"{len(values)} fields instead of {len(control.fields)} ({control.delimiter.join(control.fields)})"
-        raise LoadFailed(f"control file {delivery.control.name} has {message}")
+        raise LoadFailed(
+            _(
+                "The control file %(name)s has %(count)s fields; it should say %(wanted)s.",
+                name=name, count=len(values), wanted=wanted,
+            )
+        )  # fmt: skip
     return {key: value for key, value in zip(control.fields, values, strict=True) if key != "-"}
+
+
+def _control_text(path: Path, charset: str) -> str:
+    try:
+        text = path.read_bytes().decode(charset).strip()
+    except OSError as error:
+        raise LoadFailed(_("%(name)s cannot be read: %(reason)s", name=path.name, reason=error.strerror)) from error
+    except UnicodeDecodeError:
+        text = "\0"
+    # What no person would write is no control file, and is not repeated on somebody's screen either.
+    if not all(character.isprintable() or character.isspace() for character in text):
+        raise LoadFailed(_("The control file %(name)s is no text in %(charset)s.", name=path.name, charset=charset))
+    return text
 
 
 def _rows(said: dict[str, str]) -> int | None:
     if "rows" not in said:
         return None
-    if not said["rows"].isdigit():
-        raise LoadFailed(f"control file says rows {said['rows']}, which is no number")
+    if not (said["rows"].isascii() and said["rows"].isdigit()):
+        raise LoadFailed(_("The control file says %(rows)s rows, which is no number.", rows=said["rows"]))
     return int(said["rows"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,10 +15,9 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from core.db.session import system_session
-from core.warehouse import partitions, quarantine
-from core.warehouse.batch import BatchBusy, Report, release, run
-from core.warehouse.convert import converters
-from core.warehouse.feeds import feeds
+from core.warehouse import descriptions, holds, partitions, quarantine
+from core.warehouse.batch import BatchBusy, run
+from core.warehouse.report import Report
 from core.warehouse.source_file import read
 from core.warehouse.sources import Source, SourceError
 
@@ -36,51 +34,14 @@ def _say(values: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None
     click.echo(json.dumps(values, ensure_ascii=False, default=str) if as_json else text())
 
 
-def _files() -> list[Path]:
-    folder: Path = current_app.config["CRM"].sources
-    return sorted(folder.glob("*.toml"))
-
-
 def _one(name: str) -> Source:
-    for path in _files():
-        if path.stem == name:
-            try:
-                return read(path)
-            except SourceError as error:
-                click.echo(str(error), err=True)
-                sys.exit(1)
-    known = ", ".join(path.stem for path in _files()) or "none"
-    raise click.UsageError(f"no source {name!r} in {current_app.config['CRM'].sources}; there is {known}")
-
-
-def _all() -> tuple[list[Source], list[str]]:
-    found, problems = [], []
-    for path in _files():
-        try:
-            found.append(read(path))
-        except SourceError as error:
-            problems.append(str(error))
-    return found, problems
-
-
-def problems_of(described: Source) -> list[str]:
-    """What does not fit between a description and the feeds of the enabled modules."""
-    known, found = feeds(), []
-    for table in described.tables:
-        feed, place = known.get(table.feed), (described.name + ".toml", table.name)
-        if feed is None:
-            found.append(str(SourceError(*place, "feed", f"no enabled module takes {table.feed}", "Switch it on.")))
-            continue
-        if feed.mode != table.mode:
-            found.append(
-                str(SourceError(*place, "mode", f"{feed.name} is {feed.mode}", f'Write mode = "{feed.mode}".'))
-            )
-        try:
-            names = table.names or [f for rule in table.columns for f in rule.fields if isinstance(f, str)]
-            converters(table, feed, names)
-        except SourceError as error:
-            found.append(str(SourceError(*place, error.key, error.problem, error.mend)))
-    return found
+    try:
+        return descriptions.one(name)
+    except SourceError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    except LookupError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @source.command("list")
@@ -88,7 +49,7 @@ def problems_of(described: Source) -> list[str]:
 def source_list(as_json: bool) -> None:
     """Name, system and legal entity of each description."""
     rows = []
-    for path in _files():
+    for path in descriptions.files():
         try:
             found = read(path)
             tables = [table.name for table in found.tables]
@@ -107,24 +68,11 @@ def source_list(as_json: bool) -> None:
 def source_add(file: Path, folder: Path | None, as_json: bool) -> None:
     """Check a description and put it into the instance."""
     try:
-        target = add(file, current_app.config["CRM"].sources, folder)
+        target = descriptions.add(file, current_app.config["CRM"].sources, folder)
     except SourceError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
     _say({"source": target.stem}, as_json, lambda: f"added {target}")
-
-
-def add(file: Path, sources: Path, folder: Path | None = None) -> Path:
-    """Copy a description into ``sources``, its folder replaced by ``folder`` when given. Raises ``SourceError``."""
-    text = file.read_text("utf-8")
-    if folder is not None:
-        where = json.dumps(str(folder.resolve()), ensure_ascii=False)
-        text = re.sub(r"(?m)^folder\s*=.*$", lambda _: f"folder = {where}", text, count=1)
-    read(file)
-    sources.mkdir(parents=True, exist_ok=True)
-    target = sources / file.name
-    target.write_text(text, "utf-8")
-    return target
 
 
 @source.command("check")
@@ -132,8 +80,8 @@ def add(file: Path, sources: Path, folder: Path | None = None) -> Path:
 @as_json
 def source_check(name: str | None, as_json: bool) -> None:
     """Say what is wrong with one description, or with all."""
-    found, problems = ([_one(name)], []) if name else _all()
-    problems += [problem for described in found for problem in problems_of(described)]
+    found, problems = ([_one(name)], []) if name else descriptions.readable()
+    problems += [problem for described in found for problem in descriptions.problems_of(described)]
     _say({"ok": not problems, "problems": problems}, as_json, lambda: "\n".join(problems) or "nothing wrong")
     sys.exit(1 if problems else 0)
 
@@ -141,16 +89,31 @@ def source_check(name: str | None, as_json: bool) -> None:
 @source.command("load")
 @click.argument("name")
 @click.option("--table", help="Release only this table.")
-@click.option("--release", "let_pass", is_flag=True, help="Let held files pass.")
+@click.option("--release", "let_pass", is_flag=True, help="Let held files pass; needs --by and --reason.")
+@click.option("--by", default="", help="Your user name, for the audit trail.")
+@click.option("--reason", default="", help="Why the file is right, for the audit trail.")
 @day_option
 @as_json
-def source_load(name: str, table: str | None, let_pass: bool, day: datetime | None, as_json: bool) -> None:
+def source_load(
+    name: str, table: str | None, let_pass: bool, by: str, reason: str, day: datetime | None, as_json: bool
+) -> None:
     """Load what one source has delivered."""
     described, upto = _one(name), day.date() if day else None
     if let_pass:
-        count = release(described, table, upto)
-        click.echo(f"released {count} held file{'' if count == 1 else 's'}", err=True)
+        _release(described, table, upto, by, reason)
+    elif table or by or reason:
+        raise click.UsageError("--table, --by and --reason go with --release")
     _run([described], upto, as_json, [])
+
+
+def _release(described: Source, table: str | None, day: date | None, by: str, reason: str) -> None:
+    if not by.strip() or not reason.strip():
+        raise click.UsageError("--release needs --by and --reason: who looked at the file, and why it is right")
+    try:
+        count = holds.release(described.name, table, day, by, reason)
+    except holds.NobodyKnown:
+        raise click.UsageError(f"no active user {by!r}") from None
+    click.echo(f"released {count} held file{'' if count == 1 else 's'}", err=True)
 
 
 @batch.command("run")
@@ -158,7 +121,7 @@ def source_load(name: str, table: str | None, let_pass: bool, day: datetime | No
 @as_json
 def batch_run(day: datetime | None, as_json: bool) -> None:
     """Load what every source has delivered, up to a day, and publish each day that is complete."""
-    found, problems = _all()
+    found, problems = descriptions.readable()
     _run(found, day.date() if day else None, as_json, problems)
 
 
@@ -173,7 +136,9 @@ def _run(sources: list[Source], upto: date | None, as_json: bool, problems: list
         click.echo("\r\x1b[K", nl=False, err=True)
     for problem in problems:
         click.echo(problem, err=True)
-    values = {"loads": [asdict(outcome) for outcome in report.loads], "waiting": report.waiting}
+    values = {
+        "loads": [asdict(outcome) for outcome in report.loads], "waiting": report.waiting, "overdue": report.overdue,
+    }  # fmt: skip
     _say(values, as_json, lambda: _text(report))
     sys.exit(report.exit_code or (1 if problems else 0))
 
@@ -188,17 +153,19 @@ def _text(report: Report) -> str:
         + (f", {o.loaded:,} of {o.read:,} rows, {o.rejected:,} refused" if o.state == "published" else f": {o.message}")
         for o in report.loads
     ]
-    return "\n".join(lines + report.waiting) or "nothing new"
+    return "\n".join(lines + report.waiting + report.overdue) or "nothing new"
 
 
 @warehouse.command("status")
 @as_json
 def warehouse_status(as_json: bool) -> None:
-    """The newest published day, days, rows and refused lines of each table."""
+    """The newest published day, days, rows and refused lines of each table; and the files that are held."""
     with system_session("warehouse status") as session:
-        rows = [asdict(row) for row in partitions.status(session)]
+        rows, held = [asdict(row) for row in partitions.status(session)], [asdict(file) for file in holds.held(session)]
     text = "{source} {table}: {date}, {days} days, {rows:,} rows, {rejected:,} refused"
-    _say({"tables": rows}, as_json, lambda: "\n".join(text.format_map(row) for row in rows) or "nothing published")
+    why = "{source} {date} {table}: held: {message}"
+    lines = [text.format_map(row) for row in rows] + [why.format_map(file) for file in held]
+    _say({"tables": rows, "held": held}, as_json, lambda: "\n".join(lines) or "nothing published")
 
 
 @warehouse.command("rejects")

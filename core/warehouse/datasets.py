@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from core.contract import Dataset, Feed
-from core.contract.protocols import runtime
-from core.db.secrets import keyed_index
 from core.extensions import db
-from core.warehouse import engine, feeds, partitions, shapes
+from core.warehouse import compiling, engine, feeds, partitions
 from core.warehouse.feeds import UnknownDataset
-from core.warehouse.partitions import Published, secret
-from core.warehouse.shapes import Filter, Order, Place, Shape, Table
+from core.warehouse.partitions import Published
+from core.warehouse.questions import Question, narrow, place_of
+from core.warehouse.scope import restrict
+from core.warehouse.shapes import Order, Shape, Table
 
 MOST_ROWS = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """From ``start`` to ``end``, both belonging; None is open."""
-
-    start: Any = None
-    end: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +31,6 @@ class Rows:
     source: str
     next: tuple[Any, ...] | None = None
     """Pass as ``after`` for the next page; None on the last."""
-
-
-@dataclass(slots=True)
-class _Question:
-    """A query on its way to SQL: filters with the values they will be given."""
-
-    feed: Feed
-    filters: list[Filter] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-    sources: set[str] | None = None
-    """Only these sources can have an answer; None means any."""
-
-    def add(self, place: Place, kind: Any, start: Any = None, end: Any = None, **lists: list[Any]) -> None:
-        number = len(self.filters)
-        self.filters.append(Filter(place, kind, start is not None, end is not None))
-        for name, value in {"start": start, "end": end}.items():
-            if value is not None:
-                self.values[f"{name}_{number}"] = value
-        for name, listed in lists.items():
-            self.values[f"{name}_{number}"] = json.dumps(listed, default=str)
-
-    def only(self, sources: Collection[str]) -> None:
-        self.sources = set(sources) if self.sources is None else self.sources & set(sources)
 
 
 def query(
@@ -91,9 +58,9 @@ def query(
         raise ValueError(f"limit must lie between 1 and {MOST_ROWS}")
     asked = feeds.dataset(dataset)
     session = session or db.session()
-    question = _Question(feeds.feed(asked.feed))
-    visible = _scope(asked, question, where, session)
-    _conditions(asked, question, {k: v for k, v in where.items() if k not in asked.scope.values()})
+    question = Question(feeds.feed(asked.feed))
+    visible = restrict(asked, question, where, session)
+    narrow(asked, question, {k: v for k, v in where.items() if k not in asked.scope.values()})
     files = partitions.published(session, question.feed.name, question.feed.mode, as_of, question.sources)
     day, systems = _origin(files)
     if not files or not visible:
@@ -104,7 +71,7 @@ def query(
     shape = _shape(asked, question, columns, order_by, after)
     if after is not None:
         question.values |= {f"after_{n}": value for n, value in enumerate(after) if value is not None}
-    found = engine.run(f"{shapes.sql(shape)} LIMIT {limit + 1}", question.values)
+    found = engine.run(f"{compiling.sql(shape)} LIMIT {limit + 1}", question.values)
     return _answer(asked, shape, columns, found, limit, day, systems)
 
 
@@ -119,95 +86,7 @@ def _answer(
     return Rows([{name: row[name] for name in names if name in wanted} for row in rows], day, systems, last)
 
 
-# -- scope -------------------------------------------------------------------------------------------------------------
-
-
-def _scope(asked: Dataset, question: _Question, where: Mapping[str, Any], session: Session) -> bool:
-    """Narrow the question to what the session may see. False when that is nothing."""
-    providers = {p.subject: p for _, p in runtime().registry.of("crm_scope_providers")}
-    for subject, dimension in sorted(asked.scope.items()):
-        provider = providers.get(subject)
-        if provider is None:
-            return False
-        place = _place(asked, question.feed, dimension)
-        given = _listing(where[dimension]) if dimension in where else None
-        model = _key_model(subject)
-        if model is None:
-            keys = _own_keys(session, provider.model, provider.key, given)
-            question.add(place, "keys", given=keys)
-        else:
-            pairs = _source_keys(session, model, subject, given)
-            keys = [key for _, key in pairs]
-            question.add(place, "source_keys", given=keys, sources=[source for source, _ in pairs])
-            question.only({source for source, _ in pairs})
-        if not keys:
-            return False
-    return True
-
-
-def _listing(value: Any) -> list[Any]:
-    if value is None or isinstance(value, Range):
-        raise ValueError("a scope dimension takes a key or a list of keys")
-    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
-
-
-def _key_model(subject: str) -> Any:
-    """The model that says how sources write the subject's key; None when facts hold the key itself."""
-    for _, model in runtime().registry.of("crm_models"):
-        if getattr(model, "__warehouse_key__", None) and subject in getattr(model, "__scope__", {}):
-            return model
-    return None
-
-
-# The session itself puts the scope on these two, as on every scoped model, and refuses when it has no access.
-
-
-def _own_keys(session: Session, model: Any, key: str, given: list[Any] | None) -> list[str]:
-    column = inspect(model).attrs[key].class_attribute
-    statement = select(column)
-    if given is not None:
-        statement = statement.where(column.in_(given))
-    return [str(value) for value in session.scalars(statement)]
-
-
-def _source_keys(session: Session, model: Any, subject: str, given: list[Any] | None) -> list[tuple[str, str]]:
-    source, number = (getattr(model, name) for name in model.__warehouse_key__)
-    statement = select(source, number)
-    if given is not None:
-        statement = statement.where(getattr(model, model.__scope__[subject]).in_(given))
-    return [(str(s), str(n)) for s, n in session.execute(statement)]
-
-
 # -- conditions and shape ----------------------------------------------------------------------------------------------
-
-
-def _conditions(asked: Dataset, question: _Question, where: Mapping[str, Any]) -> None:
-    for dimension, value in where.items():
-        place = _place(asked, question.feed, dimension)
-        if value is None:
-            question.add(place, "null")
-        elif isinstance(value, Range):
-            question.add(place, "range", value.start, value.end)
-        else:
-            place, values = _tokens(question.feed, place, _listing(value))
-            question.add(place, "in", given=values)
-
-
-def _tokens(feed: Feed, place: Place, values: list[Any]) -> tuple[Place, list[Any]]:
-    """Identifiers are looked up by their keyed token, for the partition does not hold them."""
-    source = feeds.feed(place.via.table.name) if place.via else feed
-    column = next((c for c in source.columns if c.name == place.column), None)
-    if column is None or not secret(column):
-        return place, values
-    tokens = [keyed_index(str(value), f"warehouse.{column.data_class}") for value in values]
-    return Place(f"{column.name}__token", place.via), tokens
-
-
-def _place(asked: Dataset, feed: Feed, dimension: str) -> Place:
-    for candidate in asked.dimensions:
-        if candidate.name == dimension:
-            return shapes.path_of(feed, candidate.column, feeds.feeds())
-    raise UnknownDataset(f"{asked.name} has no dimension {dimension!r}")
 
 
 def _listed(asked: Dataset) -> list[str]:
@@ -215,7 +94,7 @@ def _listed(asked: Dataset) -> list[str]:
 
 
 def _shape(
-    asked: Dataset, question: _Question, columns: Sequence[str] | None, order_by: Sequence[str],
+    asked: Dataset, question: Question, columns: Sequence[str] | None, order_by: Sequence[str],
     after: Sequence[Any] | None,
 ) -> Shape:  # fmt: skip
     measures = {m.name: (m.name, m.column, m.how) for m in asked.measures}
@@ -243,7 +122,7 @@ def _shape(
 
 
 def _column(asked: Dataset, feed: Feed, name: str) -> str:
-    place = _place(asked, feed, name)
+    place = place_of(asked, feed, name)
     if place.via is not None:
         raise UnknownDataset(f"{asked.name}: {name!r} filters, it cannot be listed: one row may have many")
     return place.column
@@ -256,7 +135,7 @@ def _paths(files: Sequence[Published]) -> list[str]:
     return [str(engine.folder() / file.path) for file in files]
 
 
-def _others(question: _Question, session: Session, upto: date | None) -> bool:
+def _others(question: Question, session: Session, upto: date | None) -> bool:
     """Files of the feeds the filters lead through. False when one of them has none, so that nothing can match."""
     known = feeds.feeds()
     for number, condition in enumerate(question.filters):

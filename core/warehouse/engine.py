@@ -17,11 +17,10 @@ from flask import current_app
 if TYPE_CHECKING:
     import duckdb
 
-THREADS = 2
-MEMORY = "256MB"
-"""The default is 80 % of the machine for each worker."""
+    from core.config import Config
 
 _guard = threading.Lock()
+_importing = threading.Lock()
 _bases: dict[tuple[int, str], Any] = {}
 _warming: set[tuple[int, str]] = set()
 _local = threading.local()
@@ -34,29 +33,61 @@ def folder() -> Path:
     return path
 
 
+def staging() -> Path:
+    """Where a run of the batch keeps what is not published yet; on the same file system, so that a rename suffices."""
+    return folder() / ".staging"
+
+
+class EngineFailed(Exception):
+    """The engine could not do it: no room, memory, or a file it cannot read."""
+
+
 def run(sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    """The rows of one statement; decimals as ``Decimal``, days as ``date``."""
+    """The rows of one statement; decimals as ``Decimal``, days as ``date``.
+
+    Raises:
+        EngineFailed: the statement could not be run to its end.
+    """
     cursor = _cursor()
-    found: list[tuple[Any, ...]] = cursor.execute(sql, dict(values) if values else None).fetchall()
+    import duckdb  # by now it is there
+
+    try:
+        found: list[tuple[Any, ...]] = cursor.execute(sql, dict(values) if values else None).fetchall()
+    except duckdb.Error as error:
+        raise EngineFailed(str(error)) from error
     return found
 
 
-def warm() -> None:
-    """Load the engine in the background, once a process, so that the first question need not wait for it."""
+def warm(*, wait: bool = False) -> None:
+    """Load the engine, once a process: in the background by default, so that the first question need not wait for it.
+
+    With ``wait`` it is there on return: for who is about to start a clock in which no plugin could load it.
+    """
+    if wait:
+        load()
+        _cursor()
+        return
     key = (os.getpid(), str(folder().resolve()))
     with _guard:
         if key in _warming:
             return
         _warming.add(key)
-    threading.Thread(target=_warm, args=(key,), name="crm-warm", daemon=True).start()
+    config = current_app.config["CRM"]
+    threading.Thread(target=_warm, args=(key, config), name="crm-warm", daemon=True).start()
 
 
-def _warm(key: tuple[int, str]) -> None:
-    import ibis  # noqa: F401  # what compiles the questions takes longest to load
+def load() -> None:
+    """Import what compiles the questions, which takes longest. One thread at a time: two that import Ibis at once see
+    each other's half of its circle of modules, and fail."""
+    with _importing:
+        import ibis.backends.sql.compilers.duckdb  # noqa: F401
 
+
+def _warm(key: tuple[int, str], config: Config) -> None:
+    load()
     with _guard:
         if key not in _bases:
-            _bases[key] = _connect(Path(key[1]))
+            _bases[key] = _connect(config)
 
 
 def _cursor() -> duckdb.DuckDBPyConnection:
@@ -66,17 +97,22 @@ def _cursor() -> duckdb.DuckDBPyConnection:
     if key not in cursors:
         with _guard:
             if key not in _bases:
-                _bases[key] = _connect(Path(key[1]))
+                _bases[key] = _connect(current_app.config["CRM"])
             cursors[key] = _bases[key].cursor()
     return cursors[key]
 
 
-def _connect(place: Path) -> duckdb.DuckDBPyConnection:
+def _connect(config: Config) -> duckdb.DuckDBPyConnection:
+    """The limits are for each process: by itself the engine would take 80 % of the machine and all of its cores."""
     import duckdb
 
-    spill = place / ".spill"
-    spill.mkdir(mode=0o700, exist_ok=True)
-    base = duckdb.connect(":memory:", config={"threads": THREADS, "memory_limit": MEMORY})
+    place, spill = config.warehouse.resolve(), config.spill
+    spill.mkdir(mode=0o700, parents=True, exist_ok=True)
+    limits: dict[str, str | bool | int | float | list[str]] = {
+        "threads": config.warehouse_threads,
+        "memory_limit": config.warehouse_memory,
+    }
+    base = duckdb.connect(":memory:", config=limits)
     for setting, value in (
         ("temp_directory", f"'{_quoted(spill)}'"),
         ("autoinstall_known_extensions", "false"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.contract import Dataset, Feed
+from core.contract import Column, Dataset, Feed
 from core.contract.protocols import runtime
 
 
@@ -34,9 +34,14 @@ def feed(name: str) -> Feed:
         raise UnknownDataset(f"no enabled module declares the feed {name!r}") from None
 
 
+def feed_of(column: Column) -> str:
+    """Name of the feed a column refers to; "" when to none."""
+    return column.references.rpartition(".")[0]
+
+
 def referred(feed: Feed) -> set[str]:
     """Names of the feeds its columns refer to."""
-    return {column.references.rpartition(".")[0] for column in feed.columns if column.references}
+    return {feed_of(column) for column in feed.columns if column.references}
 
 
 def in_order(wanted: Iterable[Feed]) -> list[Feed]:

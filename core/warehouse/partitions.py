@@ -86,9 +86,28 @@ def newest(session: Session, source: str, table: str, upto: date | None = None) 
     return session.scalars(statement.order_by(Partition.business_date.desc()).limit(1)).first()
 
 
+def published_load(session: Session, source: str, table: str, day: date) -> Load | None:
+    """The load a table's published partition of that day is of; None when the day is not out."""
+    statement = select(Load).join(Partition, Partition.load_id == Load.id)
+    return session.scalars(
+        statement.where(Partition.source == source, Partition.table_name == table, Partition.business_date == day)
+    ).first()
+
+
 def as_of(session: Session, feed: str) -> date | None:
     """The newest published day of the feed; None when there is none."""
     return session.scalar(select(func.max(Partition.business_date)).where(Partition.feed == feed))
+
+
+def titles(session: Session, sources: Collection[str]) -> dict[str, str]:
+    """Names of source systems as pages show them, by source, as of their newest partition; unpublished ones missing."""
+    found: dict[str, str] = {}
+    for source in sorted(set(sources)):
+        newest = select(Partition.system).where(Partition.source == source).order_by(Partition.id.desc()).limit(1)
+        title = session.scalar(newest)
+        if title is not None:
+            found[source] = title
+    return found
 
 
 @dataclass(frozen=True, slots=True)

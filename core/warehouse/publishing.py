@@ -9,11 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from core.db.types import now
-from core.warehouse.arrival import LoadFailed
 from core.warehouse.failpoints import reach
 from core.warehouse.models import Load, LoadState, Partition
 from core.warehouse.partitions import newest, relative
@@ -47,6 +46,14 @@ class DayPublication:
         return self.staged.accepted()
 
 
+class ApplyFailed(Exception):
+    """What a module does with its rows failed. ``position`` tells with which of the files."""
+
+    def __init__(self, position: int, reason: Exception) -> None:
+        super().__init__(repr(reason))
+        self.position = position
+
+
 def place(staged: Sequence[Staged], folder: Path) -> dict[int, str]:
     """Rename the staged files to where they will be read; nothing lists them yet. Paths by position."""
     paths = {}
@@ -54,8 +61,9 @@ def place(staged: Sequence[Staged], folder: Path) -> dict[int, str]:
         paths[number] = _path(item)
         target = folder / paths[number]
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(item.file, target)
-        _sync(target.parent)
+        if item.file.exists():  # else it lies there already, from a try that another file brought down
+            os.replace(item.file, target)
+            _sync(target.parent)
     reach("renamed")
     return paths
 
@@ -87,13 +95,19 @@ def publish(session: Session, staged: Sequence[Staged], loads: Sequence[int], pa
     reach("applied")
 
 
+def superseded(load: Load) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on what earlier runs noted about the same file of the same day and is void once this load ends."""
+    same = (Load.source == load.source, Load.table_name == load.table_name, Load.business_date == load.business_date)
+    return (*same, Load.state.in_([LoadState.FAILED, LoadState.HELD]), Load.id != load.id)
+
+
 def _apply(session: Session, item: Staged, number: int) -> None:
     if item.feed.apply is None:
         return
     try:
         item.feed.apply(DayPublication(session, item))
     except Exception as error:  # a plugin's code may raise anything, and the batch must go on to the next source
-        raise LoadFailed(f"{item.feed.name} could not be taken in: {error!r}", number) from error
+        raise ApplyFailed(number, error) from error
 
 
 def _is_newest(session: Session, item: Staged) -> bool:
@@ -109,8 +123,8 @@ def _list(session: Session, item: Staged, load_id: int, path: str) -> None:
         .where(*same, Load.state == LoadState.PUBLISHED, Load.id != load_id)
         .values(state=LoadState.REPLACED)
     )
-    session.execute(delete(Load).where(*same, Load.state.in_([LoadState.FAILED, LoadState.HELD]), Load.id != load_id))
     load = session.get_one(Load, load_id)
+    session.execute(delete(Load).where(*superseded(load)))
     load.state, load.sha256, load.ended_at = LoadState.PUBLISHED, item.source_sha256, now()
     load.rows_read, load.rows_loaded, load.rows_rejected = item.rows_read, item.rows, len(item.refusals)
     partition = session.scalars(

@@ -10,9 +10,19 @@ from itertools import islice
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from core.i18n import N_
 from core.warehouse.models import Load, Partition, RejectedLine
 from core.warehouse.rows import Refusal
 
+REASONS = {
+    "undecodable": N_("not of the charset"), "column_count": N_("another number of fields"),
+    "bad_quotes": N_("quotes do not match"), "record_end": N_("the end of the record is missing"),
+    "too_long": N_("line too long"), "missing": N_("required value missing"), "bad_date": N_("not a date"),
+    "bad_number": N_("not a number"), "too_many_decimals": N_("too many decimals"), "too_large": N_("number too large"),
+    "unmapped": N_("code unknown"), "duplicate_key": N_("key comes again"),
+    "unknown_reference": N_("refers to nothing that is there"),
+}  # fmt: skip
+"""Why a line is refused, in a few words."""
 CHUNK = 1000
 """Rows a transaction: one large transaction would block every page on SQLite."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from core.warehouse.arrival import LoadFailed
 from core.warehouse.convert import Refused, converters
 from core.warehouse.reading import open_data, raw_lines, splitter
 from core.warehouse.sources import SourceError, Table
+from core.warehouse.words import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ def read(path: Path, table: Table, feed: Feed) -> Iterator[Accepted | Refusal]:
             yield from _lines(raw_lines(data), table, feed)
     except SourceError as error:
         raise LoadFailed(str(error)) from error
-    except (OSError, EOFError) as error:
-        raise LoadFailed(f"{path.name}: {error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise LoadFailed(_("%(name)s cannot be read: %(reason)s", name=path.name, reason=error)) from error
 
 
 def _lines(lines: Iterator[tuple[int, bytes]], table: Table, feed: Feed) -> Iterator[Accepted | Refusal]:
@@ -70,11 +72,12 @@ def _lines(lines: Iterator[tuple[int, bytes]], table: Table, feed: Feed) -> Iter
 def _header(lines: Iterator[tuple[int, bytes]], table: Table, split: Callable[[bytes], list[str]]) -> list[str]:
     first = next(lines, None)
     if first is None:
-        raise LoadFailed("the header is missing")
+        raise LoadFailed(_("The header is missing."))
     try:
         names = [name.strip().lstrip("\ufeff") for name in split(first[1])]
     except Refused as refused:
-        raise LoadFailed(f"the header {refused.message}") from refused
+        raise LoadFailed(_("The header cannot be read: it %(reason)s.", reason=refused.message)) from refused
     if table.names and tuple(names) != table.names:
-        raise LoadFailed(f"the header is {', '.join(names)} and not {', '.join(table.names)}")
+        found, wanted = ", ".join(names), ", ".join(table.names)
+        raise LoadFailed(_("The header is %(found)s and not %(wanted)s.", found=found, wanted=wanted))
     return names

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -83,6 +83,8 @@ class Table:
     """A day is complete without this table."""
     reject_limit: Decimal = Decimal("0.05")
     """Share of refused lines above which the load is held."""
+    max_shrink: Decimal | None = None
+    """Share by which a full file may have fewer rows than the last one; None: as the parameter says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,12 @@ class Source:
     business_date: date | None = None
     """The day of files that carry none."""
     date_format: str = "%Y%m%d"
+    cut_off: time | None = None
+    """When, on the day after the business day, its files must be there; None: as the parameter says."""
+    watched: bool = True
+    """False: it delivers when it likes, and nothing of it is ever late."""
+    weekdays_only: bool = False
+    """No files are expected of Saturdays and Sundays."""
 
     def table(self, name: str) -> Table:
         """The table of that name; KeyError when there is none."""

@@ -19,11 +19,13 @@ from core.contract import Column, Feed
 from core.db.masks import mask
 from core.db.secrets import keyed_index
 from core.warehouse import engine
-from core.warehouse.arrival import Delivery, LoadFailed, LoadHeld, Verified
+from core.warehouse.arrival import Delivery, LoadFailed, Verified
 from core.warehouse.failpoints import reach
+from core.warehouse.feeds import feed_of
 from core.warehouse.partitions import secret, stored
 from core.warehouse.reading import LONGEST, digests, open_data, raw_lines
 from core.warehouse.rows import Accepted, Refusal, read
+from core.warehouse.words import _
 
 MOST_REFUSED = 100_000
 """Refused lines kept at most; a file with more is no such file, whatever its limit says."""
@@ -45,12 +47,14 @@ class Staged:
     source_sha256: str
     rows_read: int
     rows: int
+    refers: frozenset[str]
+    """Feeds its rows really refer to: a column of nothing but missing values refers to none."""
     refusals: list[Refusal] = field(default_factory=list)
 
     def accepted(self) -> Iterator[Mapping[str, Any]]:
         """The accepted rows, typed, identifiers in plain text: read from the delivered file a second time."""
         if digests(self.delivery.path)[0] != self.source_sha256:
-            raise LoadFailed(f"{self.delivery.path.name} changed while it was being loaded")
+            raise _changed(self.delivery)
         refused = {refusal.line for refusal in self.refusals}
         names = [column.name for column in self.feed.columns]
         for row in read(self.delivery.path, self.delivery.table, self.feed):
@@ -69,6 +73,7 @@ def stage(
 
     Raises:
         LoadFailed: another number of rows than promised, or the file changed or is no such file.
+        LoadWaits: from ``references``, which is asked only for feeds the rows really refer to.
     """
     stamp = delivery.stamp
     lines, refusals, count = folder / "lines.csv", [], 0
@@ -85,26 +90,26 @@ def stage(
             if count % 20_000 == 0:
                 progress(count)
     if verified.rows is not None and verified.rows != count:
-        raise LoadFailed(f"control file says {verified.rows} rows, the file has {count}")
+        raise LoadFailed(
+            _("The control file says %(said)s rows, the file has %(found)s.", said=verified.rows, found=count)
+        )
     if delivery.stamp != stamp:
-        raise LoadFailed(f"{delivery.path.name} changed while it was being loaded")
+        raise _changed(delivery)
     reach("rows_read")
     typed = _typed(feed, lines)
-    refusals += _late(delivery, feed, typed, references)
+    refers = _referred(feed, typed)
+    refusals += _late(delivery, feed, typed, {column: references(feed_of(column)) for column in refers})
     _bearable(refusals)
     file, rows = _write(feed, typed, sorted({refusal.line for refusal in refusals}))
     typed.unlink()
-    return Staged(delivery, feed, file, digests(file)[0], verified.sha256, count, rows, sorted(refusals, key=_number))
+    return Staged(
+        delivery, feed, file, digests(file)[0], verified.sha256, count, rows,
+        frozenset(map(feed_of, refers)), sorted(refusals, key=_number),
+    )  # fmt: skip
 
 
-def hold_if_suspicious(staged: Staged, rows_before: int) -> None:
-    """Raise ``LoadHeld`` for an empty full file after one with rows, and for too many refused lines."""
-    table = staged.delivery.table
-    if table.mode == "full" and staged.rows_read == 0 and rows_before > 0:
-        raise LoadHeld(f"the full file is empty; the last one had {rows_before} rows")
-    if len(staged.refusals) > table.reject_limit * staged.rows_read:
-        share = f"{len(staged.refusals)} of {staged.rows_read}"
-        raise LoadHeld(f"{share} lines are refused, more than {table.reject_limit}")
+def _changed(delivery: Delivery) -> LoadFailed:
+    return LoadFailed(_("%(name)s changed while it was being loaded.", name=delivery.path.name))
 
 
 def _number(refusal: Refusal) -> int:
@@ -114,7 +119,12 @@ def _number(refusal: Refusal) -> int:
 def _bearable(refusals: list[Refusal]) -> None:
     if len(refusals) > MOST_REFUSED:
         first = refusals[0]
-        raise LoadFailed(f"more than {MOST_REFUSED} lines are refused, the first {first.line}: {first.message}")
+        raise LoadFailed(
+            _(
+                "More than %(most)s lines are refused, the first in line %(line)s: %(reason)s",
+                most=MOST_REFUSED, line=first.line, reason=first.message,
+            )
+        )  # fmt: skip
 
 
 def _private(path: Path) -> Any:
@@ -171,16 +181,24 @@ def _name(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-def _late(delivery: Delivery, feed: Feed, typed: Path, references: References) -> list[Refusal]:
+def _referred(feed: Feed, typed: Path) -> list[Column]:
+    """Columns that refer to another feed in at least one row."""
+    columns = [column for column in feed.columns if column.references]
+    if not columns:
+        return []
+    counts = engine.run(f"SELECT {', '.join(f'count({_name(c.name)})' for c in columns)} FROM {_source(typed)}")[0]
+    return [column for column, count in zip(columns, counts, strict=True) if count]
+
+
+def _late(delivery: Delivery, feed: Feed, typed: Path, references: Mapping[Column, Sequence[str]]) -> list[Refusal]:
     """Refusals that only all lines together show: keys that come again, references that lead nowhere."""
     found: dict[int, tuple[str, str, str]] = {}
     for (number,) in _repeated(feed, typed):
         found[number] = ("duplicate_key", f"an earlier line has the same {', '.join(feed.key)}", feed.key[0])
-    for column in feed.columns:
-        if column.references:
-            for (number,) in _unresolved(column, typed, references):
-                message = f"{column.name} is in no row of {column.references.rpartition('.')[0]}"
-                found.setdefault(number, ("unknown_reference", message, column.name))
+    for column, files in references.items():
+        for (number,) in _unresolved(column, typed, files):
+            message = f"{column.name} is in no row of {feed_of(column)}"
+            found.setdefault(number, ("unknown_reference", message, column.name))
     return list(_with_bytes(delivery, found)) if found else []
 
 
@@ -195,15 +213,13 @@ def _repeated(feed: Feed, typed: Path) -> list[tuple[Any, ...]]:
     )
 
 
-def _unresolved(column: Column, typed: Path, references: References) -> list[tuple[Any, ...]]:
-    other, _, key = column.references.rpartition(".")
-    files = list(references(other))
+def _unresolved(column: Column, typed: Path, files: Sequence[str]) -> list[tuple[Any, ...]]:
     given = f"SELECT {LINE} FROM {_source(typed)} AS l WHERE {_name(column.name)} IS NOT NULL"
     if not files:
         return engine.run(given)
-    same = f"r.{_name(key)} = l.{_name(column.name)}"
+    same = f"r.{_name(column.references.rpartition('.')[2])} = l.{_name(column.name)}"
     there = f"SELECT 1 FROM read_parquet($files, union_by_name = true) AS r WHERE {same}"
-    return engine.run(f"{given} AND NOT EXISTS ({there})", {"files": files})
+    return engine.run(f"{given} AND NOT EXISTS ({there})", {"files": list(files)})
 
 
 def _with_bytes(delivery: Delivery, found: Mapping[int, tuple[str, str, str]]) -> Iterator[Refusal]:

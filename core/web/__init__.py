@@ -8,7 +8,7 @@ from core import permissions
 from core.contract import Action
 from core.i18n import translator
 from core.web.answer import is_fragment, link, render, toast
-from core.web.forms import Form
+from core.web.forms import Form, NoIdentifiers
 from core.web.keyset import Page
 from core.web.panels import panel_slot
 
@@ -19,7 +19,18 @@ ACTIONS = (
     Action("core.styleguide", "Open the style guide", "For those who write modules", business_data=False),
 )
 
-__all__ = ["Form", "Page", "init_app", "is_fragment", "link", "panel_slot", "render", "toast", "translator"]
+__all__ = [
+    "Form",
+    "NoIdentifiers",
+    "Page",
+    "init_app",
+    "is_fragment",
+    "link",
+    "panel_slot",
+    "render",
+    "toast",
+    "translator",
+]
 
 
 def init_app(app: Flask) -> None:
@@ -29,7 +40,7 @@ def init_app(app: Flask) -> None:
         core.config.ConfigError: ``CRM_THEME`` names no theme.
     """
     from core import i18n
-    from core.web import errors, headers, kit, shell, theme
+    from core.web import errors, headers, incoming, kit, shell, theme
     from core.web.views import blueprint
 
     permissions.declare(*ACTIONS)
@@ -42,5 +53,6 @@ def init_app(app: Flask) -> None:
     kit.init_app(app)
     shell.init_app(app)
     headers.init_app(app)
+    incoming.init_app(app)
     errors.init_app(app)
     app.register_blueprint(blueprint)

@@ -6,13 +6,16 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from core import permissions
 from core.db.locking import Conflict
+from core.db.timeouts import took_too_long
+from core.extensions import db
 from core.i18n import CORE, N_, translator
 from core.monitoring.context import actor
 from core.web import access, conflict, shell
@@ -147,10 +150,9 @@ def _csrf(error: CSRFError) -> Response:
 def _denied(error: permissions.Denied) -> Response:
     action = error.action
     label = access.action_label(action)
-    facts = [(_("Missing permission"), label if label == action else f"{label} ({action})")]
-    hint = permissions.holders_hint(action)
-    if hint:
-        facts.append((_("Whom to ask"), hint))
+    named = label if label == action else _("%(label)s (%(name)s)", label=label, name=action)
+    facts = [(_("Missing permission"), named)]
+    facts.append((_("Whom to ask"), permissions.holders_hint(action) or _("The security administrator")))
     reasons = " ".join(str(r) for r in getattr(error, "reasons", ()) or ())
     if reasons:
         facts.append((_("Reason"), reasons))
@@ -159,7 +161,10 @@ def _denied(error: permissions.Denied) -> Response:
 
 def _conflict(error: Conflict) -> Response:
     gone = _("Somebody else has deleted this record.") if error.theirs is None else ""
-    return answer(fault(409, gone), "conflict", rows=conflict.rows(error), again=local(_referrer(), request.path))
+    retry = conflict.retry(error)
+    text = gone or (_("Nothing has been saved yet. Choose for each field that differs, then save.") if retry else "")
+    values = {"rows": conflict.rows(error), "retry": retry, "again": local(_referrer(), request.path)}
+    return answer(fault(409, text), "conflict", **values)
 
 
 def _referrer() -> str | None:
@@ -167,12 +172,31 @@ def _referrer() -> str | None:
     return request.referrer.removeprefix(origin) if request.referrer else None
 
 
+def _database(error: DBAPIError) -> Response:
+    """A statement failed: the transaction is of no more use, and the error page needs one to say who is signed in."""
+    db.session.rollback()
+    if not took_too_long(error):
+        return _unexpected(error)
+    log.warning("stopped, took too long: %s %s", request.method, request.path, exc_info=error)
+    _module(error)
+    title = _("This takes too long to look up. Please narrow it down.")
+    text = _("Enter more of the name or number, or set a filter, then try again.")
+    return answer(Fault(503, title, text, "clock", number=_number(), retry=True))
+
+
 def _unexpected(error: Exception) -> Response:
     original = getattr(error, "original_exception", None) or error
     log.error("unhandled: %s %s", request.method, request.path, exc_info=original)
     if isinstance(original, AssetsMissing):
         return make_response(f"{original}\n", 503, {"Content-Type": "text/plain; charset=utf-8"})
-    return answer(fault(500, number=_number()))
+    return answer(fault(500, facts=_module(original), number=_number()))
+
+
+def _module(error: Exception) -> tuple[tuple[str, str], ...]:
+    """Whose page it was, when it was a module's; the host counts the failure as that module's."""
+    crm = current_app.extensions.get("crm")
+    title = crm.dispatch.page_failed(request.endpoint or "", error) if crm is not None else ""
+    return ((_("Module that failed"), title),) if title else ()
 
 
 def _number() -> str:
@@ -185,5 +209,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(permissions.Denied, _denied)
     app.register_error_handler(Conflict, _conflict)
+    app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(InternalServerError, _unexpected)
     app.register_error_handler(Exception, _unexpected)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
-from flask_wtf import FlaskForm
+from flask import has_request_context, request
 from flask_wtf.form import FlaskForm as _FlaskForm
+from wtforms import Field, ValidationError
 from wtforms.i18n import get_translations
 
 from core.auth import drafts
-from core.i18n import CORE, catalogue, current
+from core.auth.forms import TextForm
+from core.i18n import CORE, catalogue, current, translator
+from core.monitoring.identifiers import found_in
+
+_ = translator(CORE)
+
+VERSION = "version"
+"""Name of the field that carries the version a form was opened with."""
+KEEP = "keep."
+"""Before a field's name: whose value the conflict page was told to keep, ``mine`` or ``theirs``."""
 
 
 class _Words:
@@ -33,10 +42,11 @@ class _Words:
         return get_translations(["zh"] if current() == "zh_CN" else ["en"])
 
 
-class Form(FlaskForm):  # type: ignore[misc]
-    """Base of all forms: CSRF protected, validators answer in the user's language.
+class Form(TextForm):
+    """Base of all forms: CSRF protected, control characters refused, validators answer in the user's language.
 
-    A view that gets a form back with errors renders the same template with ``status=422``; htmx swaps it in place::
+    A view of a ``Versioned`` record passes it as ``obj``, which the conflict page counts on. One that gets a form back
+    with errors renders the same template with ``status=422``; htmx swaps it in place::
 
         form = VisitForm()
         if form.validate_on_submit():
@@ -56,7 +66,30 @@ class Form(FlaskForm):  # type: ignore[misc]
             sent = super().wrap_formdata(form, formdata)
             return drafts.for_form(form._fields) if sent is None and formdata is not None else sent
 
+    def process(self, formdata: Any = None, obj: Any = None, data: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Fill the fields; one for which the conflict page was told to keep theirs gets what ``obj`` holds."""
+        super().process(formdata, obj, data, *args, **kwargs)
+        for name, field in self._fields.items():
+            if has_request_context() and request.form.get(KEEP + name) == "theirs":
+                field.process(None, getattr(obj, name))  # no such attribute, or no obj: rather fail than save mine
+                field.raw_data = [field.data or ""]
+
     @property
     def status(self) -> int:
         """422 when this request sent the form and it was refused, else 200."""
         return 422 if request.method == "POST" and self.errors else 200
+
+
+class NoIdentifiers:
+    """Validator of free text that is shown as it is: numbers of documents, phones, cards and accounts, and mail
+    addresses, have fields of their own, where they are encrypted and masked."""
+
+    def __call__(self, form: Any, field: Field) -> None:
+        """Raises ValidationError, which says where the number begins and ends without repeating it."""
+        found = found_in(field.data or "")
+        if found is not None:
+            text = _(
+                "“%(found)s” looks like the number of a document, phone, card or account, or a mail address. "
+                "This field is shown to everyone unmasked: take it out, then save again. The rest of your text is kept."
+            )
+            raise ValidationError(text % {"found": f"{found[:3]}…{found[-2:]}"})

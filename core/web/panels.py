@@ -8,11 +8,11 @@ from typing import Any
 from flask import Response, abort, make_response, render_template, url_for
 from markupsafe import Markup
 
-from core import permissions
+from core import permissions, warehouse
 from core.contract import Panel, PanelContent
 from core.contract.protocols import PluginFailed, runtime
 from core.i18n import label
-from core.web import access
+from core.web import access, looks
 from core.web.answer import is_fragment, render
 
 COLUMNS = ("a", "b", "c")
@@ -58,6 +58,12 @@ def find(panel_id: str) -> tuple[str, Panel] | None:
     return next((pair for pair in runtime().registry.of("crm_panels") if pair[1].id == panel_id), None)
 
 
+def subject_of(panel: Panel) -> str:
+    """What the keys of the panel's slot are keys of; the slot itself when no panel of it says."""
+    same = (other.subject for _, other in _of_slot(panel.slot) if other.subject)
+    return panel.subject or next(same, panel.slot)
+
+
 def show(panel_id: str, key: str) -> Response:
     """One panel's content for one subject, as a fragment; as a page of its own when opened without script.
 
@@ -67,7 +73,12 @@ def show(panel_id: str, key: str) -> Response:
     if found is None:
         abort(404)
     plugin, panel = found
-    access.enter(panel.action)
+    look = (subject_of(panel), key, panel.action, panel.id)
+    try:
+        access.enter(panel.action)
+    except permissions.Denied:
+        looks.refused(*look, looks.NO_PERMISSION)
+        raise
     values: dict[str, Any] = {
         "panel": panel,
         "plugin": plugin,
@@ -75,6 +86,8 @@ def show(panel_id: str, key: str) -> Response:
         "url": url_for("core.panel", panel_id=panel_id, key=key),
         "html_id": html_id(panel_id),
     }
+    if runtime().registry.of("crm_datasets"):
+        warehouse.warm(wait=True)  # loading it takes a second, which is not for the plugin's clock
     try:
         answer = runtime().dispatch.call(plugin, f"panel {panel_id}", lambda: _fill(panel, key))
     except PluginFailed as failed:
@@ -82,7 +95,9 @@ def show(panel_id: str, key: str) -> Response:
             _template("core/panel_failed.html"), inner="core/panel_failed.html", failure=failed.failure, **values
         )
     if answer is None:
+        looks.empty(*look)
         return make_response("", 200)
+    looks.seen(*look)
     content, html = answer
     return render(_template("core/panel.html"), inner="core/panel.html", content=content, html=html, **values)
 

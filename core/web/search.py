@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import urlencode
 
-from flask import Response, abort, url_for
+from flask import Response, abort, g, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
+from core.auth import references
 from core.contract import SearchHit
 from core.contract.protocols import PluginFailed, runtime
-from core.i18n import label
-from core.web.answer import is_fragment, local, render
+from core.db import text
+from core.i18n import CORE, label, translator
+from core.web.answer import is_fragment, local, render, toast
+
+_ = translator(CORE)
 
 LIMIT = 20
 LONGEST = 100
@@ -23,10 +29,41 @@ class Section:
     plugin: str
     title: str
 
+    def url(self, query: str) -> str:
+        """Address of the results for ``query``."""
+        return url_for("core.search_in", plugin=self.plugin, q=references.refer(query))
 
-def cleaned(text: str) -> str:
+
+def cleaned(typed: str) -> str:
     """A query as people meant it: no control characters, single spaces, full-width forms as they are, cut to length."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LONGEST]
+    return " ".join("".join(c if c.isprintable() else " " for c in text.cleaned(typed, instead=" ")).split())[:LONGEST]
+
+
+def searched() -> str:
+    """What is searched for on this page, cleaned; "" when nothing is.
+
+    Read it with this and never from ``request.args``: numbers of documents, phones and accounts stand in the address
+    only as a reference. One that belongs to an earlier session opens no more, of which a notice tells.
+    """
+    found = references.resolve(request.args.get(references.FIELD, ""))
+    if found is None and not g.get("crm_search_lost"):
+        g.crm_search_lost = True
+        toast(
+            _("What was searched for here is no longer known, because it was another session's. Enter it again."),
+            "info",
+        )
+    return cleaned(found or "")
+
+
+def asked() -> BaseResponse:
+    """The answer to a search form: the page it is for, at an address that holds what was chosen.
+
+    Fields: ``page``, the page's path; every other one becomes a parameter, empty ones are left out.
+    """
+    page = local(request.form.get("page"), url_for("core.search")).partition("?")[0]
+    sent = [(n, v) for n, v in request.form.items(multi=True) if n not in {"page", "csrf_token"}]
+    told = [(n, references.refer(cleaned(v)) if n == references.FIELD else v) for n, v in sent]
+    return redirect("?".join(filter(None, (page, urlencode([(n, v) for n, v in told if v])))), 303)
 
 
 def sections() -> list[Section]:
@@ -60,7 +97,8 @@ def section(plugin: str, query: str) -> Response:
         "failed": failed,
         "query": query,
         "limit": LIMIT,
-        "url": url_for("core.search_in", plugin=plugin, q=query),
+        "url": about.url(query),
+        "all_url": url_for("core.search", q=references.refer(query)),
     }
     return render("core/search_section.html" if is_fragment() else "core/search_one.html", **values)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from flask_login import current_user
 from core import i18n
 from core.contract import MenuItem
 from core.contract.protocols import runtime
-from core.web import access, panels, theme
+from core.web import access, panels, search, theme
 from core.web.answer import endpoint_exists, link
 
 _ = i18n.translator(i18n.CORE)
@@ -142,7 +142,7 @@ class Shell:
     @property
     def query(self) -> str:
         """What stands in the search box."""
-        return request.args.get("q", "")[:100] if request.endpoint == "core.search" else ""
+        return search.searched() if request.endpoint == "core.search" else ""
 
     @property
     def user(self) -> str:
@@ -179,11 +179,11 @@ class Shell:
         """Address that switches the language and comes back to this page."""
         return language_url(code)
 
-    def tabs(self, title: str) -> list[OpenTab]:
-        """The open pages; this one is added under ``title`` when it is a page one can come back to."""
+    def tabs(self, title: Callable[[], str]) -> list[OpenTab]:
+        """The open pages; this one is added under what its block ``title`` says, when one can come back to it."""
         from core.web import opened
 
-        return opened.show(" ".join(str(title).split())) if signed_in() else []
+        return opened.show(title) if signed_in() else []
 
 
 def _if_allowed(endpoint: str) -> str:

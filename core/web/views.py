@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from core import i18n
 from core.auth import tabs
+from core.auth.forms import unstorable
 from core.permissions import public, requires, signed_in
 from core.web import panels, recovery, search, shell, styles, theme
 from core.web.answer import is_htmx, local, render, toast
@@ -135,15 +136,22 @@ def _keep(response: BaseResponse, name: str, value: str) -> None:
 @signed_in("each module searches inside the user's own scope")
 def search_all() -> Response:
     """The results page: a section for each module, each fetched by itself."""
-    query = search.cleaned(request.args.get("q", ""))
+    query = search.searched()
     return render("core/search.html", query=query, sections=search.sections() if query else [])
+
+
+@blueprint.post("/search")
+@signed_in("it only leads to a page, which decides for itself")
+def ask() -> BaseResponse:
+    """Where every search form is sent, so that what people type is in no address before it was looked at."""
+    return search.asked()
 
 
 @blueprint.get("/search/<plugin>")
 @signed_in("each module searches inside the user's own scope")
 def search_in(plugin: str) -> Response:
     """One module's section of the results."""
-    return search.section(plugin, search.cleaned(request.args.get("q", "")))
+    return search.section(plugin, search.searched())
 
 
 @blueprint.get("/_panel/<panel_id>/<path:key>")
@@ -175,7 +183,7 @@ def recovery_page() -> Response:
 def recovery_disable(plugin: str) -> BaseResponse:
     """Switch one plugin off, for a reason that is recorded."""
     reason = " ".join(request.form.get("reason", "").split())
-    problem = recovery.disable(plugin, reason)
+    problem = unstorable(reason) or recovery.disable(plugin, reason)
     if problem:
         return render("core/recovery.html", status=422, plugins=recovery.plugins(), wrong=plugin, problem=problem)
     toast(_("Module %(name)s is off.", name=shell.plugin_title(plugin)))

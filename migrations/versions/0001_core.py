@@ -150,9 +150,11 @@ def upgrade() -> None:
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("merged_into_id", sa.Integer(), nullable=True),
+        sa.Column("heir_id", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "level IN ('HEAD', 'BRANCH', 'SUBBRANCH', 'OUTLET')", name=op.f("ck_core_organisation_level")
         ),
+        sa.ForeignKeyConstraint(["heir_id"], ["core_organisation.id"], name=op.f("fk_core_organisation_heir_id")),
         sa.ForeignKeyConstraint(
             ["merged_into_id"], ["core_organisation.id"], name=op.f("fk_core_organisation_merged_into_id")
         ),
@@ -160,6 +162,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_core_organisation")),
         sa.UniqueConstraint("code", name=op.f("uq_core_organisation_code")),
     )
+    op.create_index(op.f("ix_core_organisation_heir_id"), "core_organisation", ["heir_id"], unique=False)
     op.create_index(op.f("ix_core_organisation_merged_into_id"), "core_organisation", ["merged_into_id"], unique=False)
     op.create_index(op.f("ix_core_organisation_parent_id"), "core_organisation", ["parent_id"], unique=False)
     op.create_index(op.f("ix_core_organisation_path"), "core_organisation", ["path"], unique=False)

@@ -15,7 +15,7 @@ from plugins.customers.services import facts, parties
 from plugins.customers.views import lines
 
 _ = translator("customers")
-SLOT = "customers.profile"
+SLOT, SUBJECT = "customers.profile", "customers.party"
 SHOWN = 20
 """Rows a panel shows; what is more has a page of its own, or is said to be there."""
 
@@ -68,16 +68,39 @@ def _values(found: Rows, rows: Any) -> dict[str, Any]:
     return {"rows": rows, "published": found.as_of is not None}
 
 
-def _panel(name: str, title: str, load: Callable[[str], PanelContent | None], column: Any, weight: int) -> Panel:
-    action = VIEW if name == "basic" else ACCOUNTS
-    return Panel(f"customers.{name}", SLOT, title, f"customers/panels/{name}.html", action, load, column, weight)
+def _template(name: str) -> str:
+    return f"customers/panels/{name}.html"
 
+
+_loans = _simple(facts.loans, lines.loans)
+_cards = _simple(facts.cards, lines.cards)
+_orders = _simple(facts.standing_orders, lines.standing_orders)
 
 PANELS = (
-    _panel("accounts", "Accounts", accounts, "a", 10),
-    _panel("loans", "Loans", _simple(facts.loans, lines.loans), "a", 20),
-    _panel("transactions", "Transactions", transactions, "a", 30),
-    _panel("basic", "Basic data", basic, "b", 10),
-    _panel("cards", "Cards", _simple(facts.cards, lines.cards), "b", 20),
-    _panel("standing_orders", "Standing orders", _simple(facts.standing_orders, lines.standing_orders), "b", 30),
+    Panel("customers.accounts", SLOT, "Accounts", _template("accounts"), ACCOUNTS, accounts, "a", 10, SUBJECT),
+    Panel("customers.loans", SLOT, "Loans", _template("loans"), ACCOUNTS, _loans, "a", 20, SUBJECT),
+    Panel(
+        "customers.transactions",
+        SLOT,
+        "Transactions",
+        _template("transactions"),
+        ACCOUNTS,
+        transactions,
+        "a",
+        30,
+        SUBJECT,
+    ),
+    Panel("customers.basic", SLOT, "Basic data", _template("basic"), VIEW, basic, "b", 10, SUBJECT),
+    Panel("customers.cards", SLOT, "Cards", _template("cards"), ACCOUNTS, _cards, "b", 20, SUBJECT),
+    Panel(
+        "customers.standing_orders",
+        SLOT,
+        "Standing orders",
+        _template("standing_orders"),
+        ACCOUNTS,
+        _orders,
+        "b",
+        30,
+        SUBJECT,
+    ),
 )

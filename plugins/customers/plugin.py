@@ -13,6 +13,7 @@ from core.sdk.hooks import (
     HealthCheck,
     MenuItem,
     Panel,
+    Parameter,
     ScopeProvider,
     SearchHit,
     Service,
@@ -61,6 +62,14 @@ def crm_menus() -> Iterable[MenuItem]:
     from plugins.customers.menus import MENUS
 
     return MENUS
+
+
+@hookimpl
+def crm_parameters() -> Iterable[Parameter]:
+    """Settings."""
+    from plugins.customers.parameters import PARAMETERS
+
+    return PARAMETERS
 
 
 @hookimpl

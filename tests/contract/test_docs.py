@@ -115,6 +115,7 @@ def test_the_manifest_of_the_guide_is_one(tmp_path: Path) -> None:
         "extends",
         "protected",
         "training",
+        "votes_on",
     }
 
 

@@ -122,7 +122,7 @@ class Plugin:
         """Read the manifest; the rest is read when a rule asks for it.
 
         Raises:
-            Unreadable: there is no ``plugin.toml``, or a Python file cannot be parsed.
+            Unreadable: there is no ``plugin.toml``, or a Python file cannot be compiled.
         """
         file = folder / "plugin.toml"
         if not file.is_file():
@@ -140,10 +140,15 @@ class Plugin:
         parts = [part for part in path.relative_to(self.folder).with_suffix("").parts if part != "__init__"]
         try:
             tree = ast.parse(path.read_bytes(), filename=str(path))
+            # Parsing lets pass what compiling does not, such as a ``return`` outside a function.
+            compile(tree, str(path), "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
             where = path.relative_to(self.folder).as_posix()
-            raise Unreadable(f"not valid Python: {error}", f"{where}:{line}" if line else where) from error
+            raise Unreadable(
+                f"not valid Python, mend this line: {getattr(error, 'msg', error)}",
+                f"{where}:{line}" if line else where,
+            ) from error
         return Module(self, path, ".".join(["plugins", self.name, *parts]), tree)
 
     @cached_property

@@ -19,8 +19,9 @@ from sqlalchemy import Table, create_engine
 from core.db.base import CORE
 from core.host.schema.change import told, upgrade
 from core.host.schema.exclusive import transaction
+from core.host.schema.line import folder_of
 from core.host.schema.models import Backfill
-from core.host.schema.revisions import config_of, folder_of, line_of, options, scripts_of
+from core.host.schema.revisions import config_of, line_of, options, scripts_of
 from core.host.schema.state import MigrationError
 
 

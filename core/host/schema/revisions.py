@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +10,14 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, TypeDecorator
 
-from core.config import ROOT
 from core.db.base import CORE, metadata
 from core.db.types import Money
+from core.host.schema.line import SCRIPTS, folder_of
 from core.host.schema.ownership import VERSION_PREFIX, owner_of, owners, version_table
-
-SCRIPTS = ROOT / "migrations"
 
 
 class BadScripts(Exception):
     """The migration files of one owner cannot be read or do not form one line; the message names file and reason."""
-
-
-def folder_of(name: str) -> Path:
-    """Folder with the owner's migration files, which need not exist. The plugin itself is not imported.
-
-    Raises:
-        LookupError: nobody has installed a plugin of that name.
-    """
-    if name == CORE:
-        return SCRIPTS / "versions"
-    for module in (f"plugins.{name}", *(e.module for e in entry_points(group="crm.plugins", name=name))):
-        spec = find_spec(module)
-        if spec is not None and spec.submodule_search_locations:
-            return Path(next(iter(spec.submodule_search_locations))) / "migrations" / "versions"
-    raise LookupError(f"no plugin {name!r} is installed")
 
 
 def config_of(name: str, **attributes: Any) -> Config:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import Script
-from sqlalchemy import Connection, Engine, Table, insert, inspect, select
+from sqlalchemy import Connection, Engine, Table, column, insert, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
 from core.db.sqlite import reading
+from core.host.schema.line import folder_of, head_of
 from core.host.schema.models import MigrationRun
 from core.host.schema.ownership import Reference, version_table
-from core.host.schema.revisions import BadScripts, line_of, scripts_of
+
+if TYPE_CHECKING:
+    from alembic.script import Script
 
 _runs = cast(Table, MigrationRun.__table__)
 
@@ -67,6 +68,22 @@ def state(engine: Engine, name: str) -> SchemaState:
     """Compare the revision in the database with the files. Never raises for what a plugin's files contain."""
     with reading(), engine.connect() as connection:
         current, error = current_revision(connection, name), _last_error(connection, name)
+    if (current or "") == _plain_head(name):
+        return SchemaState(name, current, current, (), "current" if current else "none", "", error)
+    return _compared(name, current, error)
+
+
+def _plain_head(name: str) -> str | None:
+    try:
+        return head_of(folder_of(name))
+    except LookupError:
+        return None
+
+
+def _compared(name: str, current: str | None, error: str) -> SchemaState:
+    """The database is not at what looks like the last revision: Alembic says why."""
+    from core.host.schema.revisions import BadScripts, line_of, scripts_of
+
     try:
         line = line_of(scripts_of(name))
     except (BadScripts, LookupError) as trouble:
@@ -98,9 +115,10 @@ def after(line: list[Script], current: str | None) -> list[Script]:
 
 def current_revision(connection: Connection, name: str) -> str | None:
     """The owner's revision in the database, None when its schema is not installed."""
-    context = MigrationContext.configure(connection, opts={"version_table": version_table(name)})
-    heads = context.get_current_heads()
-    return heads[0] if heads else None
+    if not inspect(connection).has_table(version_table(name)):
+        return None
+    found: str | None = connection.scalar(select(column("version_num")).select_from(table(version_table(name))))
+    return found
 
 
 def note(connection: Connection, name: str, before: str | None, now_at: str | None, error: str = "") -> None:

@@ -56,7 +56,7 @@ def _grant(session: Session, app: Flask, user: User, actions: list[str], scope: 
 
 def client_with(app: Flask, token: str) -> FlaskClient:
     """A test client that carries the session."""
-    from core.auth.gate import COOKIE
+    from core.auth.state import COOKIE
 
     client = app.test_client()
     client.set_cookie(COOKIE, token)

@@ -5,7 +5,6 @@ Every question names the customer, and the warehouse adds what the user may see;
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,8 +12,6 @@ from decimal import Decimal
 from typing import Any
 
 from core.sdk.warehouse import Range, Rows, query
-
-log = logging.getLogger(__name__)
 
 MOST = 2_000
 """Accounts, loans, cards and orders of one customer that are looked at. More are said to be more."""
@@ -52,26 +49,6 @@ class TransactionFilter:
     direction: str = ""
     start: date | None = None
     end: date | None = None
-
-
-_ready: set[str] = set()
-
-
-def get_ready(party_pk: int) -> None:
-    """Ask everything the customer page asks, once a process: the engine is loaded and the questions are compiled.
-
-    A panel has two seconds, which are enough for an answer and not for loading the engine as well. A warehouse that
-    fails here fails in the panels too, where it is shown.
-    """
-    if _ready:
-        return
-    try:
-        for ask in (systems, accounts, loans, cards, standing_orders):
-            ask(party_pk)
-        transactions(party_pk, TransactionFilter(), limit=1)
-    except Exception:
-        log.warning("the warehouse did not get ready", exc_info=True)
-    _ready.add("asked")
 
 
 def systems(party_pk: int) -> str:

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 
-from pypinyin import Style, lazy_pinyin
-
 SEPARATOR = "·"
 LONGEST = 60
 """Characters of an index entry; a longer query is compared by its first sixty."""
@@ -70,6 +68,8 @@ def syllables(name: str, person: bool) -> list[str]:
 
 @lru_cache(maxsize=4_096)
 def _read(hanzi: str) -> tuple[str, ...]:
+    from pypinyin import Style, lazy_pinyin  # its dictionary is big and slow to load; only new names need it
+
     return tuple(lazy_pinyin(hanzi, style=Style.NORMAL, errors="ignore"))
 
 

@@ -19,6 +19,7 @@ from plugins.customers.models import NameEntry, Party, Xref
 from plugins.customers.services import facets, identifiers, names
 
 HIGHEST = "\U0010ffff"
+_TAIL = re.compile(r"[0-9]{3}[0-9X]")
 LONGEST = 100
 """Characters of a query that count."""
 
@@ -33,6 +34,11 @@ class Question:
     def by_identifier(self) -> bool:
         """True when the query looks up a document or phone number, whole or by its end."""
         return bool(_lookups(self.text))
+
+    @property
+    def by_last_four(self) -> bool:
+        """True when only the end of a number was given, which could be counted through."""
+        return bool(_TAIL.fullmatch(identifiers.squeeze(self.text)))
 
 
 def matching(text: str) -> ColumnElement[bool]:
@@ -77,7 +83,7 @@ def _identifier_terms(text: str) -> list[ColumnElement[bool]]:
 def _lookups(text: str) -> list[tuple[InstrumentedAttribute[Any], str, str]]:
     """Index columns to look into, the value in the form it was indexed in, and under which purpose."""
     plain = identifiers.squeeze(text)
-    if re.fullmatch(r"[0-9]{3}[0-9X]", plain):
+    if _TAIL.fullmatch(plain):
         return [
             (Party.cert_last4_index, plain, facets.CERT_TAIL),
             (Party.mobile_last4_index, plain, facets.MOBILE_TAIL),

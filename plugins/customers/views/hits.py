@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from core.sdk.hooks import SearchHit
 from core.sdk.security import acting, can
-from core.sdk.web import translator
+from core.sdk.web import link, translator
 from plugins.customers.permissions import VIEW
 from plugins.customers.services import parties
 from plugins.customers.views import lines, trail
@@ -18,9 +18,10 @@ def hits(query: str, limit: int) -> Iterable[SearchHit]:
     """Customers in the user's reach, masked."""
     if not query.strip() or not can(VIEW):
         return []
+    if not trail.may_look_up(query):
+        return [SearchHit(trail.too_many(), link("customers.index"), _("Customers"))]
     with acting(VIEW) as session:
         rows = lines.listing(session, parties.found(session, query, limit))
-    trail.looked_up(query, len(rows))
     return [_hit(row) for row in rows]
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from core.sdk import orgs
 from core.sdk.security import session
 from core.sdk.warehouse import warm
-from core.sdk.web import Page, link, render, requires, translator
+from core.sdk.web import Page, abort_with, link, render, requires, searched, translator
 from plugins.customers.models import Party
 from plugins.customers.permissions import VIEW
 from plugins.customers.services import codes, parties
@@ -25,13 +25,13 @@ def index() -> Response:
     warm()  # who opens the list opens a customer next
     db = session()
     filters = _filters()
+    if not trail.may_look_up(filters.query):
+        abort_with(429, trail.too_many())
     page = Page.of(parties.listing(db, filters), Party.id, session=db, sorts=parties.SORTS, default_sort="name")
     deliveries = parties.deliveries(db)
     entities = sorted({d.legal_entity for d in deliveries})
     places = orgs.tree(db)
     rows = lines.listing(db, page.rows)
-    if filters.query:
-        trail.looked_up(filters.query, len(rows))
     return render(
         "customers/index.html",
         page=page,
@@ -49,7 +49,7 @@ def _filters() -> Filters:
     org = request.args.get("org", "")
     kind = request.args.get("kind", "")
     return Filters(
-        query=request.args.get("q", "").strip()[:100],
+        query=searched(),
         kind=kind if kind in codes.KINDS else "",
         org_id=int(org) if org.isascii() and org.isdigit() and len(org) < 10 else None,
         legal_entity=request.args.get("entity", "")[:20],

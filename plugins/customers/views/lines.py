@@ -10,11 +10,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.sdk import orgs
 from core.sdk.security import mask
+from core.sdk.warehouse import source_titles
 from core.sdk.web import link, translator
 from plugins.customers.models import Party
-from plugins.customers.services import codes, organisations, parties
+from plugins.customers.services import codes, parties
 from plugins.customers.services.directory import shown_name
+from plugins.customers.views.countries import country
 
 _ = translator("customers")
 
@@ -52,7 +55,7 @@ class Line:
 def listing(session: Session, found: Iterable[Party]) -> list[Line]:
     """The rows of one page of the list."""
     rows = list(found)
-    places = organisations.names(session, {party.home_org_id for party in rows})
+    places = orgs.names(session, {party.home_org_id for party in rows})
     return [line(party, places) for party in rows]
 
 
@@ -84,7 +87,7 @@ def place(party: Party, places: Mapping[int, str]) -> str:
 
 def identity(session: Session, party: Party) -> dict[str, Any]:
     """The head of the customer page."""
-    row = line(party, organisations.names(session, {party.home_org_id}))
+    row = line(party, orgs.names(session, {party.home_org_id}))
     facts = [
         (_("Customer number"), party.party_id),
         (_label(codes.CERT_TYPES, party.cert_type) or _("Document"), cert_shown(party)),
@@ -105,7 +108,11 @@ def cert_shown(party: Party) -> str:
 
 def basic(session: Session, party: Party) -> list[tuple[str, Any]]:
     """Terms and values of the basic data; a value the source does not give is None."""
-    numbers = ", ".join(f"{x.source_cust_id} ({x.source})" for x in parties.xrefs(session, party))
+    xrefs = parties.xrefs(session, party)
+    titles = source_titles({x.source for x in xrefs})
+    numbers = _(", ").join(
+        _("%(number)s (%(source)s)", number=x.source_cust_id, source=titles.get(x.source, x.source)) for x in xrefs
+    )
     common: list[tuple[str, Any]] = [
         (_("Short name"), party.short_name),
         (_("Customer since"), party.open_date),
@@ -124,7 +131,7 @@ def basic(session: Session, party: Party) -> list[tuple[str, Any]]:
 def _person(party: Party) -> list[tuple[str, Any]]:
     return [
         (_("Birth year"), party.birth_date.year if party.birth_date else None),
-        (_("Nationality"), party.nationality),
+        (_("Nationality"), country(party.nationality)),
         (_("Occupation"), party.occupation),
     ]
 

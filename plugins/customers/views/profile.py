@@ -11,7 +11,7 @@ from core.sdk.web import abort_with, link, panel_slot, render, requires, transla
 from plugins.customers.models import Party
 from plugins.customers.permissions import ACCOUNTS, EDIT, VIEW
 from plugins.customers.services import facts, parties
-from plugins.customers.views import bp, lines, trail
+from plugins.customers.views import bp, lines
 
 _ = translator("customers")
 
@@ -47,10 +47,7 @@ def show(party_id: str) -> Response:
     """Who the customer is, and the panels every plugin adds."""
     party = party_or_404(party_id)
     page = head(party, "show")
-    if can(ACCOUNTS):
-        facts.get_ready(party.id)
     slot = panel_slot("customers.profile", party.party_id)
-    trail.looked_at(party_id)
     return render("customers/show.html", slot=slot, **page)
 
 

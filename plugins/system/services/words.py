@@ -11,58 +11,84 @@ from collections.abc import Callable, Iterable, Mapping
 
 Translate = Callable[..., str]
 
+
+def N_(text: str) -> str:
+    """Mark a message id that is translated where it is shown."""
+    return text
+
+
 _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.DOTALL), message)
     for pattern, message in (
-        (r"nobody has enabled it yet", "Nobody has switched it on yet"),
-        (r"it works in training mode only", "Works in training mode only"),
-        (r"(?P<name>\w+) works in training mode only", "%(name)s works in training mode only"),
+        (r"nobody has enabled it yet", N_("Nobody has switched it on yet")),
+        (r"it works in training mode only", N_("Works in training mode only")),
+        (r"(?P<name>\w+) works in training mode only", N_("%(name)s works in training mode only")),
         (
             r"its code is newer than its schema; to run: (?P<what>.+)",
-            "Its code is newer than its tables; migrations to run: %(what)s",
+            N_("Its code is newer than its tables; migrations to run: %(what)s"),
         ),
         (
             r"(?P<name>\w+) is pending: its code is newer than its schema; to run: (?P<what>.+)",
-            "The code of %(name)s is newer than its tables; migrations to run: %(what)s",
+            N_("The code of %(name)s is newer than its tables; migrations to run: %(what)s"),
         ),
-        (r"requires (?P<other>\w+), which is broken", "Requires %(other)s, which is broken"),
-        (r"requires (?P<other>\w+), which is pending", "Requires %(other)s, which waits for a migration"),
-        (r"requires (?P<other>\w+), which is (?:disabled|discovered)", "Requires %(other)s, which is off"),
+        (r"requires (?P<other>\w+), which is broken", N_("Requires %(other)s, which is broken")),
+        (r"requires (?P<other>\w+), which is pending", N_("Requires %(other)s, which waits for a migration")),
+        (r"requires (?P<other>\w+), which is (?:disabled|discovered)", N_("Requires %(other)s, which is off")),
         (
             r"(?P<name>\w+) requires (?P<others>.+), which must be enabled first",
-            "%(name)s requires %(others)s; switch that on first",
+            N_("%(name)s requires %(others)s; switch that on first"),
         ),
         (
             r"(?P<name>\w+) is required by (?P<others>.+); disable first what requires it",
-            "%(name)s is required by %(others)s; switch those off first",
+            N_("%(name)s is required by %(others)s; switch those off first"),
         ),
-        (r"(?P<name>\w+) is protected: .+", "%(name)s is protected: without it nobody could switch anything on again"),
-        (r"(?P<name>\w+) is broken: (?P<why>.+)", "%(name)s is broken: %(why)s"),
+        (
+            r"(?P<name>\w+) is protected: .+",
+            N_("%(name)s is protected: without it nobody could switch anything on again"),
+        ),
+        (r"(?P<name>\w+) is broken: (?P<why>.+)", N_("%(name)s is broken: %(why)s")),
         (
             r"it could not follow what happened while it was off: (?P<why>.+)",
-            "It could not follow what happened while it was off: %(why)s",
+            N_("It could not follow what happened while it was off: %(why)s"),
         ),
         (
             r"the core's tables are not there yet; run crm migrate",
-            "The core's tables are missing: run crm migrate",
+            N_("The core's tables are missing: run crm migrate"),
         ),
         (
             r"the migration of (?P<name>\w+) failed and has left nothing: (?P<why>.+)",
-            "The migration of %(name)s failed and was undone: %(why)s",
+            N_("The migration of %(name)s failed and was undone: %(why)s"),
         ),
-        (r"(?P<name>\w+) cannot be enabled: (?P<why>.+)", "%(name)s cannot be switched on: %(why)s"),
-        (r"tree", "part of the product"),
-        (r"panel (?P<what>\S+)", "panel %(what)s"),
-        (r"took longer than (?P<what>[0-9.]+) seconds?", "took longer than %(what)s seconds"),
+        (r"(?P<name>\w+) cannot be enabled: (?P<why>.+)", N_("%(name)s cannot be switched on: %(why)s")),
+        (r"tree", N_("part of the product")),
+        (r"panel (?P<what>\S+)", N_("panel %(what)s")),
+        (r"page (?P<what>\S+)", N_("page %(what)s")),
+        (
+            r"it spins for more than (?P<what>[0-9.]+) seconds; the worker is replaced",
+            N_("it computed for more than %(what)s seconds; its worker was replaced"),
+        ),
+        (
+            r"it waits for more than (?P<what>[0-9.]+) seconds; the worker is replaced",
+            N_("it waited for more than %(what)s seconds; its worker was replaced"),
+        ),
+        (
+            r"it let nothing else of its worker run, which was ended and replaced",
+            N_("it let nothing else of its worker run, which was ended and replaced"),
+        ),
+        (
+            r"took longer than (?P<what>[0-9.]+) seconds (?P<times>\d+) times; it is off for (?P<off>[0-9.]+) seconds",
+            N_("took longer than %(what)s seconds %(times)s times; it is off for %(off)s seconds"),
+        ),
+        (r"took longer than (?P<what>[0-9.]+) seconds?", N_("took longer than %(what)s seconds")),
         (
             r"all its slots are taken by calls that do not come back",
-            "it was busy: its earlier calls had not come back",
+            N_("it was busy: its earlier calls had not come back"),
         ),
-        (r"nobody waits", "nobody waits"),
-        (r"changed rows wait", "changes of the same rows wait"),
-        (r"writers wait", "changes wait, reading goes on"),
-        (r"all writers wait", "changes wait, reading goes on"),
-        (r"readers and writers wait", "reading and changes wait"),
+        (r"nobody waits", N_("nobody waits")),
+        (r"changed rows wait", N_("changes of the same rows wait")),
+        (r"writers wait", N_("changes wait, reading goes on")),
+        (r"all writers wait", N_("changes wait, reading goes on")),
+        (r"readers and writers wait", N_("reading and changes wait")),
     )
 )
 
@@ -80,7 +106,7 @@ def said(reason: str, translate: Translate, titles: Mapping[str, str]) -> str:
 def _part(name: str, text: str, translate: Translate, titles: Mapping[str, str]) -> str:
     if name == "why":
         return said(text, translate, titles)
-    if name == "what":
+    if name in {"what", "times", "off"}:
         return text
     return ", ".join(titles.get(one, one) for one in text.split(", "))
 

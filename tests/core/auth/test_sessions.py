@@ -254,10 +254,10 @@ def test_tabs_live_in_the_session(app: Flask, enter: Any) -> None:
     client = enter()
     with client:
         client.get("/inside")
-        tabs.open("Customers", "/customers?q=1")
-        tabs.open("Note", "/note")
-        tabs.open("Customers", "/customers?q=2")
-        assert tabs.listed() == [tabs.Tab("Customers", "/customers?q=2"), tabs.Tab("Note", "/note")]
+        tabs.open({"en": "Customers"}, "/customers?q=1")
+        tabs.open({"en": "Note"}, "/note")
+        tabs.open({"en": "Customers"}, "/customers?q=2")
+        assert tabs.listed() == [tabs.Tab({"en": "Customers"}, "/customers?q=2"), tabs.Tab({"en": "Note"}, "/note")]
     with client:
         client.get("/inside")
         tabs.close("/customers?q=2")
@@ -265,20 +265,36 @@ def test_tabs_live_in_the_session(app: Flask, enter: Any) -> None:
         assert [tab.url for tab in tabs.listed()] == ["/note"]
 
 
+def test_a_tab_has_a_title_in_each_language(app: Flask, enter: Any) -> None:
+    client = enter()
+    with client:
+        client.get("/inside")
+        tabs.open({"zh_CN": "客户列表", "en": "Customer list"}, "/customers")
+    with app.app_context(), short_write() as session:
+        row = session.scalars(select(UserSession)).one()
+        row.tabs = [*row.tabs, {"title": "旧标签", "url": "/old"}]
+    with client:
+        client.get("/inside")
+        assert [[tab.title(code) for tab in tabs.listed()] for code in ("zh_CN", "en")] == [
+            ["客户列表", "旧标签"],
+            ["Customer list", "旧标签"],
+        ]
+
+
 def test_tabs_have_an_end(app: Flask, enter: Any) -> None:
     client = enter()
     with client:
         client.get("/inside")
         for number in range(tabs.MOST + 5):
-            tabs.open(f"Page {number}", f"/page/{number}")
+            tabs.open({"en": f"Page {number}"}, f"/page/{number}")
         assert len(tabs.listed()) == tabs.MOST
-        assert tabs.listed()[-1].title == f"Page {tabs.MOST + 4}"
+        assert tabs.listed()[-1].title("en") == f"Page {tabs.MOST + 4}"
 
 
 def test_tabs_of_nobody(app: Flask) -> None:
     with app.test_client() as client:
         client.get("/open")
-        tabs.open("Page", "/page")
+        tabs.open({"en": "Page"}, "/page")
         assert tabs.listed() == []
 
 
@@ -286,7 +302,7 @@ def test_tabs_come_along_to_the_next_sign_in(app: Flask, clock: Any, enter: Any)
     client = enter()
     with client:
         client.get("/inside")
-        tabs.open("Note", "/note")
+        tabs.open({"en": "Note"}, "/note")
     clock.forward(minutes=1)
     second = enter(address="10.0.0.2")
     with second:

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from core import parameters
 from core.auth import drafts, signin, users
 from core.auth.models import Draft, SignInCounter, User, UserSession
 from core.auth.passwords import Hasher
@@ -171,8 +172,6 @@ def test_failures_age_out(app: Flask, clock: Any) -> None:
 
 
 def test_address_is_limited_over_many_names(app: Flask) -> None:
-    from core import parameters
-
     with app.app_context(), short_write() as session:
         parameters.set(session, "auth.address_failures", 10, "test")
     client = app.test_client()
@@ -181,6 +180,62 @@ def test_address_is_limited_over_many_names(app: Flask) -> None:
         assert attempt(client, f"name{number}", "Wrong-pass1").status_code == 422
     assert attempt(client, "anna", PASSWORD).status_code == 429
     assert attempt(app.test_client(), "anna", PASSWORD).status_code == 303
+
+
+def at(app: Flask, address: str) -> FlaskClient:
+    client = app.test_client()
+    client.environ_base["REMOTE_ADDR"] = address
+    return client
+
+
+def test_a_stranger_elsewhere_shuts_nobody_out(app: Flask) -> None:
+    stranger = at(app, "10.9.9.9")
+    answers = [attempt(stranger, "anna", "Wrong-pass1").status_code for _ in range(40)]
+    assert answers == [422] * 5 + [429] * 35
+    assert attempt(at(app, "10.0.0.1"), "anna", PASSWORD).status_code == 303
+    assert attempt(stranger, "anna", PASSWORD).status_code == 429, "their own address stays locked"
+
+
+@pytest.mark.parametrize("username", ["anna", "nobody"])
+def test_a_guess_spread_over_addresses_locks_the_account_for_all(app: Flask, clock: Any, username: str) -> None:
+    with app.app_context(), short_write() as session:
+        parameters.set(session, "auth.account_failures", 15, "test")
+    for number in range(3):
+        for _ in range(5):
+            assert attempt(at(app, f"10.9.9.{number}"), username, "Wrong-pass1").status_code == 422
+    locked = attempt(at(app, "10.0.0.1"), username, PASSWORD)
+    assert locked.status_code == 429
+    by_pair = problem(attempt(at(app, "10.9.9.0"), username, PASSWORD))
+    assert problem(locked) == by_pair, "the answer does not say which of the two it was"
+    clock.forward(minutes=15, seconds=1)
+    assert attempt(at(app, "10.0.0.1"), username, PASSWORD).status_code == (303 if username == "anna" else 422)
+
+
+def test_a_success_elsewhere_takes_back_no_failures_of_others(app: Flask) -> None:
+    with app.app_context(), short_write() as session:
+        parameters.set(session, "auth.account_failures", 15, "test")
+    for number in range(2):
+        for _ in range(5):
+            attempt(at(app, f"10.9.9.{number}"), "anna", "Wrong-pass1")
+    assert attempt(at(app, "10.0.0.1"), "anna", PASSWORD).status_code == 303
+    for _ in range(5):
+        attempt(at(app, "10.9.9.7"), "anna", "Wrong-pass1")
+    assert attempt(at(app, "10.0.0.1"), "anna", PASSWORD).status_code == 429
+
+
+def test_a_network_of_addresses_counts_as_one(app: Flask) -> None:
+    for number in range(5):
+        attempt(at(app, f"2001:db8:1:2::{number}"), "anna", "Wrong-pass1")
+    assert attempt(at(app, "2001:db8:1:2:ffff::1"), "anna", PASSWORD).status_code == 429
+    assert attempt(at(app, "2001:db8:1:3::1"), "anna", PASSWORD).status_code == 303
+    with app.app_context():
+        assert signin._keys("x", "::ffff:10.0.0.1") == signin._keys("x", "10.0.0.1")
+
+
+@pytest.mark.parametrize("value", [14, 201])
+def test_the_ceiling_is_bounded(app: Flask, value: int) -> None:
+    with app.app_context(), short_write() as session, pytest.raises(ValueError, match="account_failures"):
+        parameters.set(session, "auth.account_failures", value, "test")
 
 
 def test_counters_keep_no_names(app: Flask) -> None:

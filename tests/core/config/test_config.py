@@ -34,6 +34,9 @@ def test_overrides_win_over_environment_over_file(tmp_path: Path) -> None:
         ({"CRM_DATABASE_URL": "mysql://x"}, "CRM_DATABASE_URL"),
         ({"CRM_SECRET_KEY": "short"}, "CRM_SECRET_KEY"),
         ({"CRM_PLUGIN_PATH": "/no/such/folder"}, "CRM_PLUGIN_PATH"),
+        ({"CRM_HOSTS": "crm.bank.example, http://x"}, "CRM_HOSTS"),
+        ({"CRM_HOSTS": "*"}, "CRM_HOSTS"),
+        ({"CRM_HOSTS": "crm.bank.example:8000"}, "CRM_HOSTS"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path, environ: dict[str, str], named: str) -> None:
@@ -88,3 +91,24 @@ def test_behind_a_proxy_the_clients_own_address_counts(tmp_path: Path) -> None:
             "/healthz", environ_base={"REMOTE_ADDR": "10.0.0.9"}, headers={"X-Forwarded-For": "192.0.2.7"}
         )
         assert addresses == [seen]
+
+
+@pytest.mark.parametrize(
+    ("environ", "served"),
+    [
+        ({}, ("localhost", "127.0.0.1", "::1", "127.0.0.1")),
+        ({"CRM_HOST": "10.1.2.3"}, ("localhost", "127.0.0.1", "::1", "10.1.2.3")),
+        ({"CRM_HOST": "0.0.0.0"}, ("localhost", "127.0.0.1", "::1")),
+        (
+            {"CRM_HOSTS": "CRM.bank.example, .branch.example,[fd00::1]"},
+            ("crm.bank.example", ".branch.example", "fd00::1"),
+        ),
+    ],
+)
+def test_names_under_which_it_is_served(tmp_path: Path, environ: dict[str, str], served: tuple[str, ...]) -> None:
+    assert load({"instance": tmp_path}, environ).served_hosts == served
+
+
+def test_names_may_be_a_list_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "crm.toml").write_text('hosts = ["a.example", "b.example"]\n')
+    assert load({"instance": tmp_path}, {}).served_hosts == ("a.example", "b.example")

@@ -46,7 +46,6 @@ from sqlalchemy.schema import CreateTable
 from core.contract.types import ScopeProvider
 from core.db.session import Access, CrmSession, ScopeError
 
-
 pytestmark = pytest.mark.database("empty")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask_babel import Babel
 
 import core.monitoring.models  # noqa: F401  # switches are audited
 from core.config import Config
@@ -16,7 +17,7 @@ from core.db import session as db_session
 from core.extensions import db
 from core.host import Host, Limits
 from core.host.gate import GatedFlask
-from core.host.loader import forget
+from core.host.modules import forget
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "plugins" / "host"
 
@@ -86,6 +87,7 @@ def make_app(folder: Path, shelf: Path, **settings: object) -> Flask:
     config = Config(**{**values, "plugin_path": (shelf,), "testing": True, **settings})  # type: ignore[arg-type]
     app = GatedFlask("core", static_folder=None)
     app.config.update(CRM=config, SECRET_KEY="x" * 32, SQLALCHEMY_DATABASE_URI=config.database_url, TESTING=True)
+    Babel(app)
     db.init_app(app)
     db_session.init_app(app)
     app.add_url_rule("/", "home", lambda: "home")

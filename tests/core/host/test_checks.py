@@ -192,6 +192,9 @@ def add(file: str, lines: str) -> tuple[str, str]:
 
 BREACHES = [
     ("CRM000", ("views.py", "def broken(:\n")),
+    ("CRM000", add("plugin.py", "return 1")),
+    ("CRM000", add("services/__init__.py", "def twice(a, a):\n    return a")),
+    ("CRM000", add("migrations/versions/0001_first.py", "async def x():\n    pass\n\n\nawait x()")),
     ("CRM000", ("plugin.toml", "name = \n")),
     ("CRM001", edit("plugin.toml", 'version = "0.1.0"', 'version = "first"')),
     ("CRM001", edit("plugin.toml", 'title = "Visits"\n', "")),
@@ -296,6 +299,7 @@ BREACHES = [
     ("CRM024", edit("plugin.py", "def crm_search(query, limit)", "def crm_search(query, count)")),
     ("CRM024", edit("plugin.py", "def crm_search(", "def crm_find(")),
     ("CRM024", edit("plugin.py", "def crm_search(query, limit)", "def products_eligibility(party)")),
+    ("CRM024", edit("plugin.py", "def crm_search(query, limit)", "def crm_decide(action)")),
     ("CRM024", add("views.py", "from core.sdk.hooks import hookimpl\n@hookimpl\ndef crm_cli():\n    return []")),
     ("CRM025", edit("translations/zh_CN/LC_MESSAGES/visits.po", '"拜访"', '""')),
     (
@@ -331,7 +335,31 @@ BREACHES = [
             "lambda reach, t: (lambda: t.c.id)())",
         ),
     ),
+    ("CRM031", add("plugin.py", "import nothing_of_that_name")),
+    ("CRM031", add("plugin.py", "import sqlalchemy.nowhere")),
+    ("CRM031", add("views.py", "from core.sdk.security import everything")),
+    ("CRM031", add("views.py", "import core.sdk.nowhere")),
+    ("CRM031", add("views.py", "from plugins.visits.models import Vist")),
+    ("CRM031", add("views.py", "from .model import Visit")),
+    ("CRM031", add("views.py", "from plugins.customers.api import nobody")),
+    ("CRM031", add("views.py", "from plugins.absent.api import thing")),
+    ("CRM031", edit("plugin.py", "from plugins.visits.views import bp", "from plugins.visits.view import bp")),
 ]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "try:\n    import nothing_of_that_name\nexcept ImportError:\n    pass",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import nothing_of_that_name",
+        "import os.path\nimport sys\nimport sqlalchemy.orm\nfrom core.sdk import security",
+        "from . import models\nfrom .models import Visit as V\nfrom plugins.visits import services",
+    ],
+)
+def test_imports_that_lead_somewhere_or_may_be_missing_are_no_breach(tmp_path: Path, lines: str) -> None:
+    file, text = add("views.py", lines)
+    findings = checks.run(write(tmp_path / "visits", {**GOOD, file: text}))
+    assert [finding for finding in findings if finding.code == "CRM031"] == []
 
 
 def test_a_good_plugin_keeps_every_rule(tmp_path: Path) -> None:

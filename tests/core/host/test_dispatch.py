@@ -16,7 +16,7 @@ from core.db.session import system_session
 from core.db.types import now
 from core.extensions import db
 from core.host import Host, SwitchRefused, dispatch, store
-from core.host.loader import Implementation
+from core.host.hooks import Implementation
 from core.host.models import JournalRow
 
 from .conftest import StartHost, enable, put, state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import gzip
 import json
 import shutil
@@ -19,14 +20,16 @@ import core.parameters.models
 import core.permissions.models
 import core.scheduler.models
 import core.warehouse.models  # noqa: F401
+from core import web
 from core.approvals import service as approvals
 from core.auth.models import User
 from core.db.base import CORE, metadata, tables_of
 from core.db.session import system_session
 from core.extensions import db
-from core.host import Host, migrations, purge
+from core.host import Host, kinds, migrations, purge
 from core.host.cli import migrate, plugin
 from core.host.schema import backup
+from core.permissions import assign, declare, ensure_role
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "plugins"
 pytestmark = pytest.mark.database("empty")
@@ -45,13 +48,19 @@ def shelf(tmp_path: Path) -> Path:
 @pytest.fixture
 def host(start: Callable[..., Host], database_url: str) -> Iterator[Host]:
     """A running host with the three plugins enabled and rows in them, and three people."""
-    purge.register()
+    kinds.register()
+    declare(*web.ACTIONS)
     host = start(tables=False, database_url=database_url)
     metadata.create_all(host.engine, tables=tables_of(CORE))
     host.refresh()
     with host.app.app_context():
         with system_session("people") as session:
-            session.add_all([User(username=name, active=name != "gone") for name in ("ann", "bob", "gone")])
+            people = [User(username=name, active=name != "gone") for name in ("ann", "bob", "carl", "gone")]
+            session.add_all(people)
+            session.flush()
+            for person, action in zip(people, ("core.recovery", kinds.APPROVE.name), strict=False):
+                ensure_role(session, f"of_{person.username}", "R", grants=[action])
+                assign(session, person.id, f"of_{person.username}")
             session.commit()
         for name in ("depot", "depot_ext", "parcels"):
             host.enable(name, "ann", "test")
@@ -65,10 +74,10 @@ def host(start: Callable[..., Host], database_url: str) -> Iterator[Host]:
             "('depot_ext.size', '1', '2026-01-01 00:00:00', '2026-01-01 00:00:00', 'ann', '')",
             "INSERT INTO core_organisation (id, code, name, level, path, valid_from) VALUES "
             "(1, '1', '总行', 'HEAD', '/1/', '2020-01-01')",
-            "INSERT INTO core_role (id, name, label, kind) VALUES (1, 'r', 'R', 'business')",
+            "INSERT INTO core_role (id, name, label, kind) VALUES (91, 'r', 'R', 'business')",
             "INSERT INTO core_grant (id, role_id, action, effect, scope) VALUES "
-            "(1, 1, 'depot.box.view', 'allow', 'listed'), (2, 1, 'depot_ext.note.view', 'allow', 'bank')",
-            "INSERT INTO core_grant_organisation (grant_id, org_id) VALUES (1, 1)",
+            "(91, 91, 'depot.box.view', 'allow', 'listed'), (92, 91, 'depot_ext.note.view', 'allow', 'bank')",
+            "INSERT INTO core_grant_organisation (grant_id, org_id) VALUES (91, 1)",
             "INSERT INTO core_job (name, plugin, paused) VALUES ('depot.count', 'depot', false)",
             "INSERT INTO core_job_run (job, business_date, state, attempt, requested_by, queued_at, done, total, "
             "message, log) VALUES ('depot.count', '2026-01-01', 'done', 1, '', '2026-01-01 00:00:00', 0, 0, '', '')",
@@ -155,7 +164,7 @@ def test_nothing_is_left_and_the_neighbours_are_untouched(host: Host) -> None:
             assert rows(host, f"SELECT * FROM {table.name} WHERE plugin = 'depot'") == [], table.name
     assert rows(host, "SELECT name FROM core_parameter") == [("depot_ext.size",)]
     assert rows(host, "SELECT * FROM core_job_run") == []
-    assert rows(host, "SELECT action FROM core_grant") == [("depot_ext.note.view",)]
+    assert rows(host, "SELECT action FROM core_grant WHERE id > 90") == [("depot_ext.note.view",)]
     assert rows(host, "SELECT * FROM core_grant_organisation") == []
     assert rows(host, "SELECT text FROM depot_ext_note") == [("not yours",)]
     state = {p.name: p.state for p in host.plugins()}
@@ -178,7 +187,9 @@ def test_backup_brings_everything_back(host: Host) -> None:
     assert rows(host, query) == before
     settings = rows(host, "SELECT name, value FROM core_parameter ORDER BY name")
     assert settings == [("depot.size", "9"), ("depot_ext.size", "1")]
-    assert rows(host, "SELECT action FROM core_grant") == [("depot_ext.note.view",)], "grants are given anew, by people"
+    assert rows(host, "SELECT action FROM core_grant WHERE id > 90") == [("depot_ext.note.view",)], (
+        "grants are given anew, by people"
+    )
     host.enable("depot", "ann", "back again")
     with pytest.raises(migrations.MigrationError, match="hold rows already"):
         backup.restore(host.engine, file)
@@ -268,6 +279,9 @@ def test_command_asks_waits_and_carries_out(host: Host, run: Run) -> None:
     asked = run("plugin", "purge", "depot", "--by", "ann", "--reason", "old", json_=True)
     assert asked.exit_code == 3
     number = str(asked.answer["request"])  # type: ignore[attr-defined]
+    with system_session("she may decide, but not about her own") as session:
+        ensure_role(session, "of_ann", "R", grants=[kinds.APPROVE.name])
+        session.commit()
     own = run("plugin", "purge", "depot", "--approve", number, "--by", "ann", json_=True)
     assert own.exit_code == 1
     assert "own request" in own.answer["error"]  # type: ignore[attr-defined]
@@ -301,9 +315,47 @@ def test_command_list_show_and_switch(host: Host, run: Run) -> None:
     assert (refused.exit_code, refused.answer["blocked_by"]) == (1, ["parcels"])  # type: ignore[attr-defined]
     off = run("plugin", "disable", "parcels", "--by", "ann", "--reason", "test", json_=True)
     assert (off.exit_code, off.answer["state"]) == (0, "disabled")  # type: ignore[attr-defined]
-    assert run("plugin", "enable", "parcels").exit_code == 0
+    assert run("plugin", "enable", "parcels").exit_code == 2, "somebody holds it, so somebody is named"
     assert run("plugin", "enable", "parcels", "--by", "nobody").exit_code == 2
+    assert run("plugin", "enable", "parcels", "--by", "ann").exit_code == 0
     assert run("plugin", "frobnicate").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "person"),
+    [
+        (("enable", "parcels"), "carl"),
+        (("disable", "parcels"), "bob"),
+        (("purge", "depot", "--reason", "old"), "bob"),
+        (("purge", "depot", "--approve", "1"), "ann"),
+        (("purge", "depot", "--reject", "1"), "carl"),
+        (("purge", "depot", "--withdraw", "1"), "carl"),
+    ],
+)
+def test_commands_are_for_those_who_hold_the_action(host: Host, run: Run, line: tuple[str, ...], person: str) -> None:
+    before = rows(host, "SELECT count(*) FROM core_audit"), host.plugins()
+    refused = run("plugin", *line, "--by", person, json_=True)
+    assert refused.exit_code == 1
+    assert f"{person} may not do this" in refused.answer["error"]  # type: ignore[attr-defined]
+    assert "None of your roles grants it." in refused.answer["error"]  # type: ignore[attr-defined]
+    assert (rows(host, "SELECT count(*) FROM core_audit"), host.plugins()) == before
+
+
+def test_audit_names_the_person_and_the_account(host: Host, run: Run) -> None:
+    assert run("plugin", "disable", "parcels", "--by", " Ann ", "--reason", "test").exit_code == 0
+    found = rows(host, "SELECT user_id, address FROM core_audit WHERE action = 'plugin.disabled' ORDER BY id")
+    ((ann,),) = rows(host, "SELECT id FROM core_user WHERE username = 'ann'")
+    assert found[-1] == (ann, f"cli:{getpass.getuser()}")
+    assert rows(host, "SELECT changed_by FROM core_plugin WHERE name = 'parcels'") == [("ann",)]
+
+
+def test_nobody_need_be_named_while_nobody_holds_it(host: Host, run: Run) -> None:
+    sql(host, "UPDATE core_user SET active = false")
+    assert run("plugin", "disable", "parcels", "--reason", "first day").exit_code == 0
+    found = rows(host, "SELECT user_id, address FROM core_audit WHERE action = 'plugin.disabled' ORDER BY id")
+    assert found[-1] == (None, f"cli:{getpass.getuser()}")
+    sql(host, "DELETE FROM core_user_role", "DELETE FROM core_user")
+    assert run("plugin", "enable", "parcels").exit_code == 0
 
 
 def test_command_migrate_reports_the_failing_one_and_goes_on(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
@@ -100,7 +101,7 @@ def test_a_worker_that_cannot_beat_stops_serving(start: StartHost, monkeypatch: 
     def lost(*_: object) -> None:
         raise OSError("no database")
 
-    monkeypatch.setattr("core.host.watch.beat", lost)
+    monkeypatch.setattr("core.host.heartbeat.beat", lost)
     assert until(lambda: client.get("/").status_code == 503)
     answer = client.get("/")
     assert answer.headers["Retry-After"]
@@ -308,6 +309,28 @@ def test_a_worker_with_a_hanging_hook_is_replaced_within_ten_seconds(
     told = [fault for fault in faults if fault.hook == "crm_search" and fault.kind == kind]
     assert told
     assert re.search("replaced", told[0].reason)
+
+
+@pytest.mark.parametrize("query", ["wait", "spin"])
+def test_everybody_gets_an_answer_before_the_worker_goes(server: Server, query: str) -> None:
+    """Two hang in the hook, three wait for it: all are answered without it, and nobody's connection is cut."""
+    answers: list[str | None] = []
+    threads = [threading.Thread(target=lambda: answers.append(server.get(f"/hook/{query}", 20))) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [answer and answer.strip() for answer in answers] == ["{}"] * 5
+
+
+def test_what_may_have_written_is_not_asked_again(server: Server) -> None:
+    """Nobody can tell whether it was done, and the answer says so."""
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}/hook/wait", data=b"x=1", method="POST")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=20)
+    with caught.value as answer:
+        assert answer.code == 503
+        assert "Whether it was done is not known" in answer.read().decode()
 
 
 def test_sigterm_ends_a_healthy_worker_in_peace(server: Server, start: StartHost) -> None:

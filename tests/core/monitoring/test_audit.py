@@ -117,3 +117,40 @@ def test_actor_is_of_its_thread() -> None:
         thread.start()
         thread.join()
     assert seen == [None]
+
+
+def test_no_identifier_reaches_an_entry(engine: Engine) -> None:
+    with_create_all(engine)
+    detail = {"remark": {"before": None, "after": "电话 139 1234 5678"}, "tried": ["11010519491231002X", 7]}
+    with Session(engine) as session, session.begin():
+        audit.record(session, "tests.did", detail=detail, reason="客户１３９１２３４５６７８来电")
+    with Session(engine) as session:
+        entry = session.scalars(select(AuditEntry)).one()
+        assert entry.detail == {"remark": {"before": None, "after": "电话 [removed]"}, "tried": ["[removed]", 7]}
+        assert entry.reason == "客户[removed]来电"
+    engine.dispose()
+
+
+def test_counting_for_a_limit_takes_turns(engine: Engine) -> None:
+    """Twelve at once, of which five may: each counts what those before it have entered."""
+    from datetime import timedelta
+
+    if engine.dialect.name != "postgresql":
+        pytest.skip("on SQLite a transaction that may write is alone anyway")
+    with_create_all(engine)
+    start, let_through = threading.Barrier(12), []
+
+    def ask() -> None:
+        with context.acting_as(user_id=9), Session(engine) as session, session.begin():
+            start.wait()
+            if audit.count(session, "tests.asked", within=timedelta(hours=1)) < 5:
+                audit.record(session, "tests.asked")
+                let_through.append(1)
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(let_through) == 5
+    engine.dispose()

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from core.contract.protocols import PluginFailed
 from core.contract.types import HealthCheck, HealthResult
 from core.monitoring import context
-from core.monitoring.logs import REMOVED, handler, scrub
+from core.monitoring.identifiers import REMOVED, scrub
+from core.monitoring.logs import handler
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

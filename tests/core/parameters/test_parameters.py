@@ -250,3 +250,7 @@ def test_reading_waits_for_no_writer(app: Flask) -> None:
     assert time.monotonic() - began < 5
     writer.execute("ROLLBACK")
     writer.close()
+
+
+def test_the_core_tells_its_own_in_the_order_of_their_declaration() -> None:
+    assert parameters.core_parameters()[-6:] == (SIZE, RATE, WORD, FLAG, PICK, DAY)

@@ -59,7 +59,7 @@ class World:
     app: Flask
     client: FlaskClient
     actions: list[tuple[str, Action]] = field(default_factory=lambda: [("crm", a) for a in (VIEW, EDIT, SWITCH)])
-    votes: dict[str, Any] = field(default_factory=dict)
+    votes: list[str] = field(default_factory=list)
     provider_on: bool = True
     Customer = Customer
 
@@ -69,9 +69,9 @@ class World:
             return (("crm", provider),) if self.provider_on else ()
         return tuple(self.actions) if hook == "crm_permissions" else ()
 
-    def collect(self, hook: str, **values: Any) -> dict[str, Any]:
-        self.asked = values
-        return dict(self.votes)
+    def vetoes(self, user_id: int, action: str, subject: str | None, key: str | None) -> tuple[str, ...]:
+        self.asked = (user_id, action, subject, key)
+        return tuple(self.votes)
 
     def role(self, name: str, *grants: Any, kind: str = "business", user: int | None = None, **held: Any) -> None:
         """A role with grants, given to the user."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import Table, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.config import load
@@ -21,8 +24,10 @@ from core.contract.protocols import Runtime
 from core.db import secrets
 from core.db import session as sessions
 from core.db.base import metadata, plugin_base
+from core.db.session import system_session
+from core.db.types import UTCDateTime
 from core.extensions import db
-from core.warehouse import models  # noqa: F401  registers the tables
+from core.warehouse import engine, models
 from core.warehouse.batch import Report, run
 from core.warehouse.source_file import parse
 
@@ -187,10 +192,10 @@ class FakeRegistry:
         return "customers"
 
 
-def make_app(instance: Path) -> Flask:
-    """An app with what the warehouse needs and nothing else."""
+def make_app(instance: Path, database_url: str) -> Flask:
+    """An app on a migrated database with what the warehouse needs and nothing else."""
     app = Flask("warehouse_test", instance_path=str(instance))
-    config = load({"instance": instance, "testing": True}, environ={})
+    config = load({"instance": instance, "testing": True, "database_url": database_url}, environ={})
     app.config.update(
         CRM=config, SECRET_KEY=config.secret_key, SQLALCHEMY_DATABASE_URI=config.database_url, TESTING=True
     )
@@ -199,11 +204,9 @@ def make_app(instance: Path) -> Flask:
     sessions.init_app(app)
     app.extensions["crm"] = Runtime(FakeRegistry(), None, lambda: None)  # type: ignore[arg-type]
     with app.app_context():
-        metadata.create_all(db.engine, tables=[t for name, t in metadata.tables.items() if name in TABLES])
+        metadata.create_all(db.engine, tables=[WarehouseParty.__table__, WarehouseXref.__table__])
     return app
 
-
-TABLES = {"core_load", "core_partition", "core_reject", "whtest_party", "whtest_xref"}
 
 DESCRIPTION: dict[str, Any] = {
     "system": "核心系统",
@@ -212,6 +215,7 @@ DESCRIPTION: dict[str, Any] = {
     "delimiter": "|$|",
     "control": {"file": "{stem}.ok", "fields": ["file", "bytes", "rows", "md5"]},
     "reject_limit": "0.9",
+    "cut_off": False,
     "tables": {
         "party": {
             "feed": "customers.party", "file": "party.del", "mode": "full", "names": ["no", "kind", "name", "birth", "cap"],
@@ -285,8 +289,8 @@ class Bank:
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Iterator[Bank]:
-    app = make_app(tmp_path)
+def bank(tmp_path: Path, database_url: str) -> Iterator[Bank]:
+    app = make_app(tmp_path, database_url)
     with app.app_context():
         yield Bank(app, tmp_path)
         db.session.remove()
@@ -317,12 +321,60 @@ def days() -> tuple[date, date]:
     return DAY1, DAY2
 
 
-@pytest.fixture
-def new_bank(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Bank]:
-    """Makes another bank, for tests that need several. Work inside its ``app.app_context()``."""
+INTAKE = re.compile(r"core_(load|partition|reject)|customers_.*")
 
-    def make() -> Bank:
-        folder = tmp_path_factory.mktemp("bank")
-        return Bank(make_app(folder), folder)
 
-    return make
+def _intake_tables() -> list[Table]:
+    """What a batch writes in the database, those referred to first."""
+    there = set(inspect(db.engine).get_table_names())
+    return [t for t in metadata.sorted_tables if INTAKE.fullmatch(t.name) and t.name in there]
+
+
+def _plain(table: Table, row: Any, loads: Mapping[int, tuple[Any, ...]]) -> str:
+    """A row without what differs from run to run by its nature: moments, and numbers the database gives out."""
+    kept = {}
+    for column in table.columns:
+        numbered = column.primary_key and table.name != "customers_party"
+        if not numbered and not isinstance(column.type, UTCDateTime):
+            value = getattr(row, column.key)
+            kept[column.name] = loads[value] if column.name == "load_id" else value
+    return repr(kept)
+
+
+def published_state() -> dict[str, str]:
+    """Hash of each published file's bytes, and of all rows of each table a batch writes. No file lacks, none is left."""
+    found = {}
+    with system_session("test") as session:
+        day = select(models.Load.id, models.Load.source, models.Load.table_name, models.Load.business_date)
+        loads = {number: tuple(rest) for number, *rest in session.execute(day)}
+        for table in _intake_tables():
+            rows = sorted(_plain(table, row, loads) for row in session.execute(select(table)))
+            found[table.name] = f"{len(rows)} {hashlib.sha256(chr(10).join(rows).encode()).hexdigest()}"
+        listed = set(session.scalars(select(models.Partition.path)))
+    files = {p.relative_to(engine.folder()).as_posix(): p for p in engine.folder().rglob("*") if p.is_file()}
+    left = [name for name in files if name != ".lock" and name not in listed]
+    assert left == [], "files nothing lists"
+    return found | {name: hashlib.sha256(files[name].read_bytes()).hexdigest() for name in listed}
+
+
+def wipe() -> None:
+    """As if nothing had ever been loaded."""
+    with system_session("test") as session:
+        for table in reversed(_intake_tables()):
+            session.execute(table.delete())
+        session.commit()
+    for path in engine.folder().iterdir():
+        if path.name == ".lock":
+            path.unlink()
+        elif path.name != ".spill":
+            shutil.rmtree(path)
+
+
+@pytest.fixture(name="published_state")
+def _published_state() -> Callable[[], dict[str, str]]:
+    return published_state
+
+
+@pytest.fixture(name="wipe")
+def _wipe() -> Callable[[], None]:
+    return wipe

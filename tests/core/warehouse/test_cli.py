@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 
+from core.auth.models import User
+from core.db.session import system_session
+from core.db.types import now
+from core.monitoring.models import AuditEntry
 from core.warehouse.cli import batch, source, warehouse
 
 DESCRIPTION = """
@@ -16,6 +24,7 @@ legal_entity = "0000001"
 folder = "in/{date}"
 delimiter = "|$|"
 reject_limit = "0.4"
+cut_off = false
 [control]
 file = "{stem}.ok"
 fields = ["file", "bytes", "rows", "md5"]
@@ -44,7 +53,7 @@ def crm(bank: Any, tmp_path: Any) -> Any:
 
 def test_the_whole_way(bank: Any, crm: Any, good: Any, days: Any) -> None:
     assert crm(source, "list").output == "no sources\n"
-    assert json.loads(crm(batch, "run", "--json").output) == {"loads": [], "waiting": []}
+    assert json.loads(crm(batch, "run", "--json").output) == {"loads": [], "waiting": [], "overdue": []}
     added = crm(source, "add", str(bank.instance / "core_system.toml"), "--json")
     assert json.loads(added.output) == {"source": "core_system"}
     assert json.loads(crm(source, "list", "--json").output)["sources"][0]["tables"] == ["account"]
@@ -66,14 +75,73 @@ def test_the_whole_way(bank: Any, crm: Any, good: Any, days: Any) -> None:
     assert "bad_number" in crm(warehouse, "rejects", "core_system", "--date", "2026-09-29", "--table", "account").output
 
 
-def test_held_is_3_and_release_lets_it_pass(bank: Any, crm: Any, good: Any, days: Any) -> None:
+def command_in(message: str) -> list[str]:
+    """Arguments of the ``crm`` command a message ends with, its placeholders filled in."""
+    said = shlex.split(message[message.index("crm source load") :].partition("\n")[0])
+    return [{"用户名": "checker", "原因": "分行已确认"}.get(word, word) for word in said[2:]]
+
+
+def person(username: str) -> int:
+    """An active user."""
+    with system_session("test") as session:
+        user = User(username=username)
+        session.add(user)
+        session.commit()
+        return user.id
+
+
+def test_held_is_3_and_the_command_it_names_releases_and_is_audited(bank: Any, crm: Any, good: Any, days: Any) -> None:
     crm(source, "add", str(bank.instance / "core_system.toml"))
     bank.deliver(days[0], {"account": good["account"]})
     bank.deliver(days[1], {"account": []})
     assert crm(batch, "run", "--date", "2026-09-29").exit_code == 0
-    held = crm(source, "load", "core_system")
-    assert held.exit_code == 3 and "empty" in held.output
-    assert crm(source, "load", "core_system", "--release", "--table", "account", "--date", "2026-09-30").exit_code == 0
+    held, again = crm(source, "load", "core_system"), crm(batch, "run")
+    assert held.exit_code == again.exit_code == 3
+    assert "全量文件为空，而 2026-09-29 的有 3 行" in held.output and again.output == held.output
+    status = json.loads(crm(warehouse, "status", "--json").output)["held"]
+    assert [(file["table"], file["date"]) for file in status] == [("account", "2026-09-30")]
+    user_id = person("checker")
+    released = crm(source, *command_in(status[0]["message"]))
+    assert released.exit_code == 0 and "released 1 held file" in released.output
+    with system_session("test") as session:
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "warehouse.release")).one()
+        assert (entry.user_id, entry.reason, entry.key) == (user_id, "分行已确认", "core_system/account/2026-09-30")
+        assert entry.detail["held_because"] == status[0]["message"] and len(entry.detail["sha256"]) == 64
+    assert json.loads(crm(warehouse, "status", "--json").output)["held"] == []
+
+
+def test_nobody_releases_without_name_and_reason(bank: Any, crm: Any, good: Any, days: Any) -> None:
+    crm(source, "add", str(bank.instance / "core_system.toml"))
+    bank.deliver(days[0], {"account": good["account"]})
+    crm(batch, "run")
+    bank.deliver(days[1], {"account": []})
+    person("checker")
+    ask = ("load", "core_system", "--release")
+    for wrong in ((), ("--by", "checker"), ("--reason", "x"), ("--by", "checker", "--reason", " "),
+                  ("--by", "nobody", "--reason", "x")):  # fmt: skip
+        assert crm(source, *ask, *wrong).exit_code == 2, wrong
+    assert crm(source, "load", "core_system", "--by", "checker").exit_code == 2
+    assert crm(batch, "run").exit_code == 3
+
+
+def test_what_is_not_there_by_its_cut_off_is_told_until_it_comes(bank: Any, crm: Any, good: Any) -> None:
+    text = DESCRIPTION.replace("cut_off = false", 'cut_off = "00:00"')
+    (bank.instance / "core_system.toml").write_text(text, "utf-8")
+    crm(source, "add", str(bank.instance / "core_system.toml"))
+    today = now().astimezone(ZoneInfo("Asia/Shanghai")).date()
+    late, before, soon = today - timedelta(days=2), today - timedelta(days=3), today
+    bank.deliver(before, {"account": good["account"]})
+    bank.deliver(late, {"account": good["account"]}, flag=False)
+    bank.deliver(soon, {"account": good["account"]}, flag=False)
+    bank.deliver(today - timedelta(days=1), {"account": good["account"]})
+    first = crm(batch, "run", "--json")
+    told = json.loads(first.stdout.splitlines()[-1])["overdue"]
+    since = f"{late + timedelta(days=1)} 00:00"
+    assert first.exit_code == 3 and told == [f"core_system {late}：截止 {since} 仍未到齐：account（缺控制文件）"]
+    assert told[0] in crm(batch, "run").output
+    bank.deliver(late, {"account": good["account"]})
+    done = crm(batch, "run", "--json")
+    assert done.exit_code == 0 and json.loads(done.stdout.splitlines()[-1])["overdue"] == []
 
 
 def test_failures_are_1_and_wrong_use_2(bank: Any, crm: Any, good: Any, days: Any) -> None:

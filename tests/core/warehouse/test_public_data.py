@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from core.db.session import system_session
 from core.warehouse import engine
 from core.warehouse.batch import run
-from core.warehouse.cli import add, problems_of
+from core.warehouse.descriptions import add, problems_of
 from core.warehouse.models import Load, Partition, RejectedLine
 from core.warehouse.source_file import read
 

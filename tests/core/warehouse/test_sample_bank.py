@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from core.db.session import system_session
 from core.warehouse.batch import run
-from core.warehouse.cli import add
+from core.warehouse.descriptions import add
 from core.warehouse.models import Load, RejectedLine
 from core.warehouse.source_file import read
 

@@ -51,6 +51,12 @@ WRONG = [
     ("business_date", "today", "business_date", "must be a day"),
     ("tables", {}, "tables", "is missing"),
     ("folder", "in", "file", "says no day"),
+    ("cut_off", "6 o'clock", "cut_off", "no time of day"),
+    ("cut_off", True, "cut_off", "must be a text"),
+    ("days", "sometimes", "days", "not known"),
+    ("tables.a.max_shrink", "1.01", "max_shrink", "between 0 and 1"),
+    ("tables.a.max_shrink", 0.5, "max_shrink", "exact number"),
+    ("tables.a.cut_off", "06:00", "cut_off", "not a known key"),
     ("tables.a.mode", "all", "mode", "not known"),
     ("tables.a.feed", None, "feed", "is missing"),
     ("tables.a.shape", "x", "shape", "not a known key"),
@@ -103,6 +109,6 @@ def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).resolve().parents[3] / "docs" / "sources").glob("*.toml")))
 def test_shipped_descriptions_fit_the_feeds(bank: Any, path: Path) -> None:
-    from core.warehouse.cli import problems_of
+    from core.warehouse.descriptions import problems_of
 
     assert problems_of(read(path)) == []

@@ -44,12 +44,6 @@ class Snapshot:
 
 
 @dataclass
-class Tab:
-    title: str
-    url: str
-
-
-@dataclass
 class Status:
     name: str
     title: str
@@ -72,12 +66,12 @@ class World:
     loads: dict[str, Callable[[str], PanelContent | None]] = field(default_factory=dict)
     plugins: list[Status] = field(default_factory=list)
     disabled: list[tuple[str, str, str]] = field(default_factory=list)
-    open: list[Tab] = field(default_factory=list)
+    open: list[tabs.Tab] = field(default_factory=list)
     candidates: dict[str, Any] = field(default_factory=dict)
     broken_registry: bool = False
 
     def opens(self, title: str, url: str) -> None:
-        self.open.append(Tab(title, url))
+        self.open.append(tabs.Tab({"zh_CN": title}, url))
 
     def has_plugin(self, *values: Any, **more: Any) -> None:
         status = Status(*values, **more)
@@ -105,6 +99,9 @@ class World:
             return what()
         except Exception as error:
             raise PluginFailed(plugin, hook, str(error)) from error
+
+    def page_failed(self, endpoint: str, error: BaseException) -> str:
+        return ""
 
     # -- host
     def list_plugins(self) -> list[Status]:
@@ -152,7 +149,7 @@ def shell_app(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(permissions, "can", lambda action, *a, **k: action not in world.denied)
     monkeypatch.setattr(permissions, "holders_hint", lambda action: "secadmin")
     monkeypatch.setattr(tabs, "listed", lambda: list(world.open))
-    monkeypatch.setattr(tabs, "open", lambda title, url: world.open.append(Tab(title, url)))
+    monkeypatch.setattr(tabs, "open", lambda titles, url: world.open.append(tabs.Tab(titles, url)))
     monkeypatch.setattr(
         tabs, "close", lambda url: world.open.__setitem__(slice(None), [t for t in world.open if t.url != url])
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -60,7 +60,7 @@ def bank(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         )
         closed = Organisation(
             id=3, code="0102", name="江南支行", level="BRANCH", parent_id=1, path="/1/3/",
-            valid_from=date(2000, 1, 1), valid_to=date(2020, 1, 1), merged_into_id=2,
+            valid_from=date(2000, 1, 1), valid_to=date(2020, 1, 1), merged_into_id=2, heir_id=2,
         )  # fmt: skip
         for organisation in (head, branch, closed):
             session.add(organisation)
@@ -68,3 +68,55 @@ def bank(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         session.commit()
         yield Bank(session, {"0001": 1, "0101": 2, "0102": 3})
     engine.dispose()
+
+
+# -- through the application -------------------------------------------------------------------------------------------
+
+VIEW, EDIT, ACCOUNTS = "customers.party.view", "customers.party.edit", "customers.account.view"
+
+
+def row(source_cust_id: str, **changes: Any) -> dict[str, Any]:
+    plain = {
+        "kind": "P", "name": "张国强", "org_code": "T01", "cert_type": "ID", "cert_no": "11010519491231002X",
+        "mobile": "13912345678", "gender": "2", "open_date": date(2012, 5, 18), "status": "ACTIVE",
+        "address": "北京市朝阳区建国路1号", "email": "zgq@example.cn",
+    }  # fmt: skip
+    return {**plain, "source_cust_id": source_cust_id, **changes}
+
+
+@pytest.fixture
+def orgs(crm_app: Any) -> dict[str, int]:
+    """Two branches of the test's own, and forty customers in the first, two in the second, one nowhere."""
+    from core.db.session import system_session
+    from core.orgs.models import Organisation
+    from plugins.customers.services.intake import take_in
+
+    with crm_app.app_context(), system_session("test data") as session:
+        ids: dict[str, int] = {}
+        for code, parent in (("T00", None), ("T01", "T00"), ("T02", "T00")):
+            organisation = Organisation(
+                code=code, name=f"机构{code}", level="HEAD" if parent is None else "BRANCH", path="/",
+                parent_id=ids.get(parent or ""), valid_from=date(2000, 1, 1),
+            )  # fmt: skip
+            session.add(organisation)
+            session.flush()
+            above = f"/{ids['T00']}" if parent else ""
+            organisation.path, ids[code] = f"{above}/{organisation.id}/", organisation.id
+        crowd = [
+            row(f"C{i}", name=f"王{'一二三四五六七八九十'[i % 10]}{'甲乙丙丁'[i // 10]}", mobile=None)
+            for i in range(40)
+        ]
+        far = [row("D1", org_code="T02", name="赵云"), row("D2", org_code="T02", kind="C", name="云溪商贸有限公司")]
+        take_in(Delivered(session, [*crowd, *far, row("E1", org_code=None, name=None, cert_no=None)]))
+        session.commit()
+    return ids
+
+
+@pytest.fixture
+def clerk(orgs: dict[str, int], login_as: Callable[..., Any]) -> Any:
+    return login_as("clerk", VIEW, ACCOUNTS, EDIT, scope="branch", org_id=orgs["T01"])
+
+
+@pytest.fixture
+def chief(orgs: dict[str, int], login_as: Callable[..., Any]) -> Any:
+    return login_as("chief", VIEW, ACCOUNTS, EDIT)

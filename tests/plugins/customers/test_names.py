@@ -97,3 +97,21 @@ def test_every_part_of_a_name_finds_it(name: str) -> None:
 def test_any_text_gives_entries_that_fit(name: str, person: bool) -> None:
     assert all(0 < len(entry) <= names.LONGEST for entry in names.entries(name, person))
     assert 0 < len(names.sort_name(name, person)) <= 200
+
+
+def test_neither_start_nor_search_loads_the_dictionary() -> None:
+    import subprocess
+    import sys
+
+    code = """
+import sys
+import plugins.customers.plugin as plugin
+from core.app import create_app
+for hook in (plugin.crm_models, plugin.crm_blueprints, plugin.crm_feeds, plugin.crm_panels, plugin.crm_services):
+    hook()
+from plugins.customers.services import search
+search.matching("zhang"), search.matching("张三")
+print([name for name in ("pypinyin", "duckdb", "ibis") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

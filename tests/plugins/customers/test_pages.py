@@ -16,65 +16,6 @@ from core.monitoring.models import AuditEntry
 VIEW, EDIT, ACCOUNTS = "customers.party.view", "customers.party.edit", "customers.account.view"
 
 
-def row(source_cust_id: str, **changes: Any) -> dict[str, Any]:
-    plain = {
-        "kind": "P", "name": "张国强", "org_code": "T01", "cert_type": "ID", "cert_no": "11010519491231002X",
-        "mobile": "13912345678", "gender": "2", "open_date": date(2012, 5, 18), "status": "ACTIVE",
-        "address": "北京市朝阳区建国路1号", "email": "zgq@example.cn",
-    }  # fmt: skip
-    return {**plain, "source_cust_id": source_cust_id, **changes}
-
-
-class Delivered:
-    """A publication as the warehouse hands it to a feed."""
-
-    source, legal_entity, business_date = "corebank", "JQ", date(2026, 11, 22)
-
-    def __init__(self, session: Any, rows: list[dict[str, Any]]) -> None:
-        self.session, self._rows = session, rows
-
-    def rows(self) -> Any:
-        yield from self._rows
-
-
-@pytest.fixture
-def orgs(crm_app: Any) -> dict[str, int]:
-    """Two branches of the test's own, and forty customers in the first, two in the second, one nowhere."""
-    from core.db.session import system_session
-    from core.orgs.models import Organisation
-    from plugins.customers.services.intake import take_in
-
-    with crm_app.app_context(), system_session("test data") as session:
-        ids: dict[str, int] = {}
-        for code, parent in (("T00", None), ("T01", "T00"), ("T02", "T00")):
-            organisation = Organisation(
-                code=code, name=f"机构{code}", level="HEAD" if parent is None else "BRANCH", path="/",
-                parent_id=ids.get(parent or ""), valid_from=date(2000, 1, 1),
-            )  # fmt: skip
-            session.add(organisation)
-            session.flush()
-            above = f"/{ids['T00']}" if parent else ""
-            organisation.path, ids[code] = f"{above}/{organisation.id}/", organisation.id
-        crowd = [
-            row(f"C{i}", name=f"王{'一二三四五六七八九十'[i % 10]}{'甲乙丙丁'[i // 10]}", mobile=None)
-            for i in range(40)
-        ]
-        far = [row("D1", org_code="T02", name="赵云"), row("D2", org_code="T02", kind="C", name="云溪商贸有限公司")]
-        take_in(Delivered(session, [*crowd, *far, row("E1", org_code=None, name=None, cert_no=None)]))
-        session.commit()
-    return ids
-
-
-@pytest.fixture
-def clerk(orgs: dict[str, int], login_as: Callable[..., Any]) -> Any:
-    return login_as("clerk", VIEW, ACCOUNTS, EDIT, scope="branch", org_id=orgs["T01"])
-
-
-@pytest.fixture
-def chief(orgs: dict[str, int], login_as: Callable[..., Any]) -> Any:
-    return login_as("chief", VIEW, ACCOUNTS, EDIT)
-
-
 def entries(app: Any, action: str) -> list[AuditEntry]:
     from core.db.session import system_session
 
@@ -166,15 +107,36 @@ def test_the_search_box_finds_in_scope_and_masked(clerk: Any, chief: Any) -> Non
     )
 
 
-def test_looking_is_recorded(crm_app: Any, chief: Any) -> None:
-    chief.get("/customers/P0000000041")
-    assert [entry.key for entry in entries(crm_app, "customers.party.view")] == ["P0000000041"]
+def test_looking_somebody_up_is_recorded_without_the_number(crm_app: Any, chief: Any) -> None:
     chief.get("/customers/?q=张")
-    assert entries(crm_app, "customers.party.lookup") == []
+    assert entries(crm_app, "customers.party.lookup") == entries(crm_app, "customers.party.lookup_last_four") == []
     chief.get("/customers/?q=5678")
-    (entry,) = entries(crm_app, "customers.party.lookup")
-    assert entry.detail == {"by": "last four", "found": 3}
-    assert "5678" not in str(entry.detail)
+    chief.get("/customers/?q=13912345678", follow_redirects=True)
+    (tail,) = entries(crm_app, "customers.party.lookup_last_four")
+    (whole,) = entries(crm_app, "customers.party.lookup")
+    assert not any("5678" in str(vars(entry)) for entry in (tail, whole))
+
+
+def test_only_so_many_searches_by_the_last_four_an_hour(crm_app: Any, chief: Any, clerk: Any) -> None:
+    from core import parameters
+    from core.db.session import system_session
+
+    with crm_app.app_context(), system_session("test sets") as session:
+        parameters.set(session, "customers.last_four_per_hour", 5, "tests")
+        session.commit()
+    assert [chief.get(f"/customers/?q=567{i}").status_code for i in range(5)] == [200] * 5
+    refused = chief.get("/customers/?q=5678")
+    assert refused.status_code == 429
+    assert "后四位查询已达上限 5 次" in refused.text
+    assert "P00000" not in refused.text
+    box = chief.get("/search/customers?q=5678", headers={"HX-Request": "true"}).text
+    assert "后四位查询已达上限" in box
+    assert "139****5678" not in box
+    assert [entry.detail for entry in entries(crm_app, "customers.party.lookup_refused")] == [
+        {"outcome": "too many", "limit": 5}
+    ] * 2
+    assert chief.get("/customers/?q=zhaoyun").status_code == 200, "names are not limited"
+    assert clerk.get("/customers/?q=5678").status_code == 200, "each has a limit of their own"
 
 
 def version_of(html: str) -> str:
@@ -202,6 +164,120 @@ def test_the_second_to_save_sees_both_versions(clerk: Any, chief: Any) -> None:
     assert "先到" in answer.text
     assert "后到" in answer.text
     assert "先到" in clerk.get("/customers/P0000000001").text
+
+
+def test_after_the_choice_it_is_saved_against_the_new_version(clerk: Any, chief: Any) -> None:
+    url = "/customers/P0000000001/edit"
+    version = version_of(clerk.get(url).text)
+    chief.post(url, data={"short_name": "先到", "remark": "先记", "version": version})
+    page = clerk.post(url, data={"short_name": "后到", "remark": "后记", "version": version}).text
+    sent = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+    assert (sent["short_name"], sent["remark"], sent["version"]) == ("后到", "后记", str(int(version) + 1))
+    assert re.findall(r'name="(keep\.\w+)" value="(\w+)" required', page) == [
+        (f"keep.{name}", whose) for name in ("short_name", "remark") for whose in ("mine", "theirs")
+    ]
+    chosen = clerk.post(url, data={**sent, "keep.short_name": "theirs", "keep.remark": "mine"})
+    assert chosen.status_code == 302
+    page = clerk.get("/customers/P0000000001").text + clerk.get("/_panel/customers.basic/P0000000001").text
+    assert "先到" in page
+    assert "后记" in page
+    assert "后到" not in page
+
+
+def test_a_save_while_one_chooses_is_a_conflict_again(clerk: Any, chief: Any) -> None:
+    url = "/customers/P0000000001/edit"
+    for name, version in (("甲", "1"), ("乙", "2")):
+        assert chief.post(url, data={"short_name": name, "version": version}).status_code == 302
+    answer = clerk.post(url, data={"short_name": "丙", "version": "2", "keep.short_name": "mine"})
+    assert answer.status_code == 409
+    assert 'name="version" value="3"' in answer.text
+    assert answer.text.count('name="keep.short_name"') == 2
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "身份证11010519491231002X",
+        "电话１３９１２３４５６７８",
+        "139 1234 5678",
+        "卡6222 0202 0000 1234 567",
+        "020000123456",
+    ],
+)
+def test_numbers_are_refused_where_everyone_would_see_them(typed: str, crm_app: Any, clerk: Any) -> None:
+    data = {"short_name": "老王", "remark": f"周三来访，{typed}，请回电", "version": "1"}
+    answer = clerk.post("/customers/P0000000001/edit", data=data)
+    assert answer.status_code == 422
+    assert "不脱敏" in answer.text
+    assert data["remark"] in answer.text, "nothing that was typed is lost"
+    assert clerk.post("/customers/P0000000001/edit", data={"short_name": typed, "version": "1"}).status_code == 422
+    assert entries(crm_app, "customers.party.edit") == []
+
+
+def test_ordinary_text_is_not_refused(clerk: Any) -> None:
+    text = "2026-11-23 至 2026-12-01 来电 0571-88886666，谈 3,500,000.00 元，房间 1204，客户号 P0000000001"
+    data = {"short_name": "老王", "remark": text, "version": "1"}
+    assert clerk.post("/customers/P0000000001/edit", data=data).status_code == 302
+
+
+def test_days_the_wrong_way_round_are_marked_and_nothing_is_asked(chief: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from plugins.customers.services import facts
+
+    asked: list[Any] = []
+    monkeypatch.setattr(facts, "transactions", lambda *a, **kw: asked.append(a))
+    page = chief.get("/customers/P0000000041/transactions?start=2026-11-20&end=2026-11-01").text
+    assert re.search(r'id="end"[^>]*value="2026-11-01"[^>]*aria-invalid="true"', page)
+    assert re.search(r'<span class="field-error" id="end-e"[^>]*>截止日期早于起始日期。</span>', page)
+    page = chief.get("/customers/P0000000041/transactions?start=2026-13-01").text
+    assert re.search(r'id="start-e"[^>]*>日期不正确', page)
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("code", "chinese", "english"),
+    [("CHN", "中国", "China"), ("hkg", "中国香港特别行政区", "Hong Kong SAR China"), ("156", "中国", "China"),
+     ("US", "美国", "United States"), ("塞拉利昂", "塞拉利昂", "塞拉利昂"), ("QQQ", "QQQ", "QQQ")],
+)  # fmt: skip
+def test_countries_are_shown_by_name(code: str, chinese: str, english: str) -> None:
+    from flask_babel import force_locale
+
+    from core.app import create_app  # noqa: F401 - babel is set up by any app
+    from plugins.customers.views.countries import country
+
+    def said(language: str) -> str | None:
+        from flask import Flask
+        from flask_babel import Babel
+
+        app = Flask("t")
+        Babel(app)
+        with app.test_request_context(), force_locale(language):
+            return country(code)
+
+    assert (said("zh_CN"), said("en")) == (chinese, english)
+
+
+def test_the_source_is_shown_by_its_title(crm_app: Any, chief: Any) -> None:
+    from core.db.session import system_session
+    from core.sdk.models import now
+    from core.warehouse.models import Load, Partition
+
+    assert "（corebank）" in chief.get("/_panel/customers.basic/P0000000041").text, "as long as nothing is published"
+    day = date(2026, 11, 22)
+    with crm_app.app_context(), system_session("test data") as session:
+        load = Load(
+            source="corebank", table_name="loan", feed="customers.loan", business_date=day, state="published",
+            file="x", size=0, modified=0, started_at=now(),
+        )  # fmt: skip
+        session.add(load)
+        session.flush()
+        session.add(Partition(
+            feed="customers.loan", source="corebank", table_name="loan", legal_entity="JQ", system="新一代核心系统",
+            business_date=day, path="x", sha256="0" * 64, rows=0, load_id=load.id, published_at=now(),
+        ))  # fmt: skip
+        session.commit()
+    page = chief.get("/_panel/customers.basic/P0000000041").text
+    assert "D1（新一代核心系统）" in page
+    assert "corebank" not in page
 
 
 def test_what_is_too_long_comes_back_with_the_reason(clerk: Any) -> None:
@@ -248,11 +324,18 @@ def test_every_word_is_translated() -> None:
             assert known.get(label), label
 
 
-@pytest.mark.parametrize("query", ["-", "，", "()", "%", "\u00b7", "\x00", "\U0010ffff"])
+@pytest.mark.parametrize("query", ["-", "，", "()", "%", "\u00b7"])
 def test_a_search_for_nothing_but_signs_finds_nobody(query: str, clerk: Any) -> None:
     answer = clerk.get("/customers/", query_string={"q": query})
     assert answer.status_code == 200
     assert "/customers/P" not in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("query", ["\x00", "\U0010ffff"])
+def test_what_nobody_can_type_is_no_question(query: str, clerk: Any) -> None:
+    answer = clerk.get("/customers/", query_string={"q": query})
+    assert answer.status_code == 200
+    assert "40" in re.search(r"共.*?条", answer.text).group()  # type: ignore[union-attr]
 
 
 def test_what_was_searched_for_is_kept_nowhere(clerk: Any, crm_app: Any) -> None:
@@ -260,8 +343,8 @@ def test_what_was_searched_for_is_kept_nowhere(clerk: Any, crm_app: Any) -> None
     from core.db.session import system_session
 
     number = "11010519491231002X"
-    clerk.get("/customers/", query_string={"q": number, "kind": "P"})
-    clerk.get("/search", query_string={"q": number})
+    clerk.get("/customers/", query_string={"q": number, "kind": "P"}, follow_redirects=True)
+    clerk.get("/search", query_string={"q": number}, follow_redirects=True)
     assert number not in clerk.get("/help").get_data(as_text=True)
     with crm_app.app_context(), system_session("test") as session:
         kept = [str(tabs) for tabs in session.scalars(select(UserSession.tabs))]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from core.host.cli import plugin as commands
 from core.monitoring.models import AuditEntry
 
 VIEW, SWITCH = "system.modules.view", "system.modules.switch"
@@ -119,3 +122,44 @@ def test_a_broken_module_shows_why(admin: Any, crm_app: Any, monkeypatch: pytest
     page = admin.get("/system/modules/customers").text
     assert "no module named &#39;zhima&#39;" in page
     assert "Traceback: line 7" in page
+
+
+def break_page(monkeypatch: pytest.MonkeyPatch, app: Any, endpoint: str) -> None:
+    @wraps(app.view_functions[endpoint])  # with its access
+    def broken(**_: Any) -> float:
+        return 1 / 0
+
+    monkeypatch.setitem(app.view_functions, endpoint, broken)
+
+
+def test_what_fails_in_a_page_is_the_fault_of_its_module(
+    admin: Any, crm_app: Any, login_as: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page names the module and a number to quote; the list and the command show count, time and reason."""
+    break_page(monkeypatch, crm_app, "customers.index")
+    answer = login_as("clerk", "customers.party.view").get("/customers/")
+    assert answer.status_code == 500
+    assert "出错的模块" in answer.text
+    assert "客户管理" in answer.text
+    assert answer.headers["X-Request-ID"] in answer.text
+    page = admin.get("/system/modules").text
+    assert "页面 customers.index: ZeroDivisionError" in page
+    listed = crm_app.test_cli_runner().invoke(commands, ["list", "--json"], catch_exceptions=False)
+    told = next(p for p in json.loads(listed.output)["plugins"] if p["name"] == "customers")
+    assert told["failures"] == 1
+    assert told["last_fault"]["hook"] == "page customers.index"
+    assert "ZeroDivisionError" in told["last_fault"]["reason"]
+    assert told["last_fault"]["last"]
+    for command in (["list"], ["show", "customers"]):
+        text = crm_app.test_cli_runner().invoke(commands, command, catch_exceptions=False).output
+        assert "page customers.index: ZeroDivisionError: division by zero (1 time, last 20" in text
+
+
+def test_an_error_in_a_page_of_the_core_is_no_modules_fault(
+    admin: Any, crm_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_page(monkeypatch, crm_app, "core.home")
+    answer = admin.get("/")
+    assert answer.status_code == 500
+    assert "出错的模块" not in answer.text
+    assert all(not plugin.faults for plugin in crm_app.extensions["crm.host"].plugins())

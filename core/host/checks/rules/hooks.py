@@ -43,6 +43,8 @@ def _hook(plugin: Plugin, module: Module, node: ast.FunctionDef) -> Iterator[Fin
         if unknown:
             passed = ", ".join(sorted(CORE_HOOKS[name])) or "nothing"
             yield Finding(CODE, f"{name} is not passed {', '.join(sorted(unknown))}; it is passed {passed}", where)
+        if name == "crm_decide" and not plugin.manifest.get("votes_on"):
+            yield Finding(CODE, "crm_decide votes on nothing; name its actions as votes_on in plugin.toml", where)
         return
     given = plugin.manifest.get("extends")
     known = [plugin.name, *plugin.requires, *(given if isinstance(given, list) else [])]

@@ -7,7 +7,7 @@ const plain = event => !event.ctrlKey && !event.metaKey && !event.altKey;
 document.addEventListener("keydown", event => {
   if (typing(event.target) || !plain(event) || $("dialog[open]")) return;
   if (event.key === "/") {
-    const box = $(".topbar-search input");
+    const box = $(".topbar-search input[type=search]");
     if (box) { event.preventDefault(); box.focus(); box.select(); }
   } else if (event.key === "?") {
     const help = document.getElementById("keys");
