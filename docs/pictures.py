@@ -15,10 +15,17 @@ BASE = f"http://127.0.0.1:{os.environ.get('CRM_PORT', '8000')}"
 PASSWORD = os.environ["CRM_DEMO_PASSWORD"]
 
 
-def signed_in(browser: Browser, user: str, language: str) -> Page:
-    """A page of that user at the size of a branch PC."""
-    page = browser.new_context(viewport={"width": 1366, "height": 768}).new_page()
+def door(browser: Browser, language: str) -> Page:
+    """A page of nobody yet, at the size of a branch PC and with dates as that language writes them."""
+    size, locale = {"width": 1366, "height": 768}, language.replace("_", "-")
+    page = browser.new_context(viewport=size, locale=locale).new_page()
     page.goto(f"{BASE}/language/{language}?next=/")
+    return page
+
+
+def signed_in(browser: Browser, user: str, language: str) -> Page:
+    """A page of that user."""
+    page = door(browser, language)
     page.goto(BASE)
     page.fill("input[name=username]", user)
     page.fill("input[name=password]", PASSWORD)
@@ -42,9 +49,7 @@ def main() -> None:
         for language, name in (("zh_CN", "zh"), ("en", "en")):
             folder = HERE / name
             folder.mkdir(parents=True, exist_ok=True)
-            door = browser.new_context(viewport={"width": 1366, "height": 768}).new_page()
-            door.goto(f"{BASE}/language/{language}?next=/")
-            take(door, "/", folder, "sign-in")
+            take(door(browser, language), "/", folder, "sign-in")
             clerk = signed_in(browser, "head01", language)
             take(clerk, "/", folder, "home")
             take(clerk, "/customers/", folder, "customers")
