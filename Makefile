@@ -30,7 +30,8 @@ check: install-dev ## lint, types, contract rules, translations, docs
 
 coverage: install-dev ## coverage of core, which must be at least 95 %
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --cov --cov-report=term --cov-fail-under=95
+	@$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST)
+	@$(BIN)/coverage combine -q && $(BIN)/coverage report --fail-under=95
 
 bench: install-dev ## measure; prints medians and ratios
 	@for file in tests/bench/[a-z]*.py; do $(BIN)/python $$file || exit 1; done

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -22,6 +24,7 @@ from core.config import Config, load
 
 GRACE_SECONDS = 10
 PAUSE_SECONDS = 3
+PATIENCE_SECONDS = 10
 AGE_BYTES = 4
 
 
@@ -52,6 +55,15 @@ class Beside:
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(timeout=GRACE_SECONDS)
+
+
+def _limit_patience(arbiter: Any) -> None:
+    """A client that stops in the middle of its request must not keep a thread for ever.
+
+    Set on the listening sockets, whose connections inherit it (Linux); gunicorn has no such setting for threads.
+    """
+    for listener in arbiter.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", PATIENCE_SECONDS, 0))
 
 
 def _ignore_hup() -> None:
@@ -127,6 +139,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "proc_name": "jinqiao-crm",
             "accesslog": None,
             "loglevel": "warning",
+            "when_ready": _limit_patience,
             "post_worker_init": self._started,
         }
         for name, value in settings.items():

@@ -179,7 +179,7 @@ def _database(error: DBAPIError) -> Response:
         return _unexpected(error)
     log.warning("stopped, took too long: %s %s", request.method, request.path, exc_info=error)
     _module(error)
-    title = _("This takes too long to look up. Please narrow it down.")
+    title = _("This takes too long to look up. Please narrow it down")
     text = _("Enter more of the name or number, or set a filter, then try again.")
     return answer(Fault(503, title, text, "clock", number=_number(), retry=True))
 

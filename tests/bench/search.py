@@ -93,11 +93,8 @@ def fill(environment: dict[str, str], rows: int) -> float:
                 for party, _ in batch
             ]
             add(session, Xref.__table__, [{**ref, "valid_from": DAY} for ref in refs])
-            add(
-                session,
-                NameEntry.__table__,
-                [{"party_id": p["id"], "text": text} for p, texts in batch for text in texts],
-            )
+            found_by = [{"party_id": party["id"], "text": text} for party, texts in batch for text in texts]
+            add(session, NameEntry.__table__, found_by)
             session.commit()
         _tidy(session)
         _allow_many(session)
@@ -117,13 +114,11 @@ def add(session: Any, table: Any, rows: list[dict[str, Any]]) -> None:
     into = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
     with connection.connection.cursor() as cursor, cursor.copy(into) as copy:
         for row in rows:
-            copy.write_row(
-                [as_bound(row[name]) if as_bound else row[name] for name, as_bound in zip(names, how, strict=True)]
-            )
+            copy.write_row([bound(row[name]) if bound else row[name] for name, bound in zip(names, how, strict=True)])
 
 
 def _tidy(session: Any) -> None:
-    """What autovacuum would have done in the background: without it PostgreSQL reads no index by itself alone."""
+    """What autovacuum would have done in the background: without it PostgreSQL reads no row from an index alone."""
     from sqlalchemy import text
 
     engine = session.get_bind()

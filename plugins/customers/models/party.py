@@ -25,6 +25,9 @@ class Party(Versioned, Base):
         CheckConstraint("kind IN ('P', 'C', 'F', 'I')", name="kind"),
         Index("ix_customers_party_sort_name", "sort_name", "id"),
         Index("ix_customers_party_open_date", "open_date", "id"),
+        # Tells who is in reach of a branch without a look at the rows. The id is no key of it, or PostgreSQL would look
+        # for all that a search has found once under each branch.
+        Index("ix_customers_party_home", "home_org_id", "kind", postgresql_include=["id"]),
     )
     __scope__: ClassVar[dict[str, str]] = {"customers.party": "id"}
 
@@ -34,7 +37,7 @@ class Party(Versioned, Base):
     kind: Mapped[str] = mapped_column(String(1), index=True)
     name: Mapped[str | None] = mapped_column(String(800), info={"class": "C2.name"})
     sort_name: Mapped[str] = mapped_column(sortable(200))
-    home_org_id: Mapped[int | None] = mapped_column(ForeignKey("core_organisation.id"), index=True)
+    home_org_id: Mapped[int | None] = mapped_column(ForeignKey("core_organisation.id"))
     source_org_code: Mapped[str | None] = mapped_column(String(60))
     """The organisation as the source wrote it: shown when nobody here has that code."""
 

@@ -3,6 +3,9 @@
 Everything is a lookup in an index. A name is found through entries the query must be the beginning of, compared as a
 range, which both databases read from the index whatever their collation. Numbers are found through keyed indexes;
 nothing is ever decrypted to look for something.
+
+What a search finds is gathered first and sorted afterwards: :class:`found_in` keeps PostgreSQL from walking down the
+sorted list in the hope of hits, which for a rare name, or a surname far down, reads everybody.
 """
 
 from __future__ import annotations
@@ -11,8 +14,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import Boolean, ColumnElement, or_, select
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from core.sdk.models import keyed_index
 from plugins.customers.models import NameEntry, Party, Xref
@@ -22,6 +28,34 @@ HIGHEST = "\U0010ffff"
 _TAIL = re.compile(r"[0-9]{3}[0-9X]")
 LONGEST = 100
 """Characters of a query that count."""
+
+
+class found_in(FunctionElement[bool]):
+    """``found_in(column, subquery)``: true where the column is one of the values of the scalar subquery.
+
+    SQLite gets ``IN``. PostgreSQL would make that a join and may begin it at the wrong end; an array is filled first
+    and taken for a handful of values, so these are fetched by key, and the bitmaps of several terms laid together.
+    """
+
+    name = "found_in"
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        """Itself: as a criterion SQLAlchemy would write ``… = 1`` for SQLite, which then reads everybody."""
+        return self
+
+
+@compiles(found_in)
+def _as_in(element: found_in, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = element.clauses
+    return f"{compiler.process(column, **kw)} IN {compiler.process(values, **kw)}"
+
+
+@compiles(found_in, "postgresql")
+def _as_array(element: found_in, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = element.clauses
+    return f"{compiler.process(column, **kw)} = ANY (ARRAY{compiler.process(values, **kw)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +92,8 @@ def _name_terms(text: str) -> list[ColumnElement[bool]]:
     wanted = names.normalised(text)[: names.LONGEST]
     if not wanted or wanted.isdigit():
         return []
-    return [Party.id.in_(select(NameEntry.party_id).where(prefix(NameEntry.text, wanted)))]
+    entries = select(NameEntry.party_id).where(prefix(NameEntry.text, wanted))
+    return [found_in(Party.id, entries.scalar_subquery())]
 
 
 def _number_terms(text: str) -> list[ColumnElement[bool]]:
@@ -72,7 +107,8 @@ def _number_terms(text: str) -> list[ColumnElement[bool]]:
     elif re.fullmatch(r"[0-9]{10}", plain):
         terms.append(Party.party_id == f"P{plain}")
     if re.search(r"[0-9]", plain):
-        terms.append(Party.id.in_(select(Xref.party_id).where(Xref.source_cust_id.in_({plain, text}))))
+        numbered = select(Xref.party_id).where(Xref.source_cust_id.in_({plain, text}))
+        terms.append(found_in(Party.id, numbered.scalar_subquery()))
     return terms
 
 

@@ -1,4 +1,4 @@
-"""The rolling restart: while code is renewed there is always a worker that answers."""
+"""The server: a worker answers all the while code is renewed, and clients that stall keep no thread."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from core.serve import Server
 
 def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     return [str(os.getpid()).encode()]
 
 class Slow(Server):
@@ -52,6 +53,7 @@ class Site:
             "CRM_INSTANCE": str(folder),
             "CRM_PORT": str(self.port),
             "CRM_WORKERS": "2",
+            "CRM_THREADS": "2",
             "CRM_HOST": "127.0.0.1",
         }
         self.process = subprocess.Popen([sys.executable, "-c", SLOW, str(self.stumble)], env=environment)
@@ -131,3 +133,17 @@ def test_somebody_answers_all_the_while(site: Site, stumbles: bool) -> None:
     assert slowest[0] < LOADING_SECONDS
     assert site.ask(10) not in old
     assert not site.stumble.exists()
+
+
+def test_clients_that_stop_in_the_middle_give_their_threads_back(site: Site) -> None:
+    """More of them than there are threads: the next one is answered all the same."""
+    stalled = []
+    for _ in range(6):
+        client = socket.create_connection(("127.0.0.1", site.port))
+        client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nab")
+        stalled.append(client)
+    try:
+        assert site.ask(60)
+    finally:
+        for client in stalled:
+            client.close()
