@@ -8,6 +8,7 @@ an old one told to finish what it has. New code is really new because the master
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -19,6 +20,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 
 from core.config import Config, load
 
@@ -54,7 +56,10 @@ class Beside:
         """End it, which ends its jobs."""
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=GRACE_SECONDS)
+            try:
+                self.process.wait(timeout=GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
 
 
 def _limit_patience(arbiter: Any) -> None:
@@ -79,6 +84,8 @@ class RollingArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     outdated = 0
     """Workers of this age or older run old code."""
+    failed_at = -math.inf
+    """When a worker last could not load the application."""
 
     def handle_hup(self) -> None:
         """All workers there are now are to be replaced, and the scheduler is to renew itself."""
@@ -94,6 +101,8 @@ class RollingArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         """One more worker than wanted while old ones are there; one old one ends for each new one that is ready."""
         if self.app.scheduler is not None:
             self.app.scheduler.keep()
+        if time.monotonic() - self.failed_at < PAUSE_SECONDS:
+            return
         if not self._old():
             super().manage_workers()
             return
@@ -104,6 +113,19 @@ class RollingArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             oldest = min(staying, key=lambda w: w.age)
             self.app.ending.add(oldest.pid)
             self.kill_worker(oldest.pid, signal.SIGTERM)
+
+    def reap_workers(self) -> None:
+        """As gunicorn does, but a worker that cannot load the application ends the server only while none ever could.
+
+        Code or settings that were broken after the start must not take away the workers that still answer.
+        """
+        try:
+            super().reap_workers()
+        except HaltServer as error:
+            if not self.app.ever_ready():
+                raise
+            self.log.error("%s The workers there are go on; another is tried in %s s.", error.reason, PAUSE_SECONDS)
+            self.failed_at = time.monotonic()
 
     def _old(self) -> bool:
         self.app.ending &= set(self.WORKERS)
@@ -168,10 +190,17 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def all_ready(self, ages: set[int]) -> bool:
         """In the master: whether the workers of these ages have all loaded their application."""
+        return ages <= self._heard()
+
+    def ever_ready(self) -> bool:
+        """In the master: whether any worker ever has."""
+        return bool(self._heard())
+
+    def _heard(self) -> set[int]:
         with contextlib.suppress(BlockingIOError):
             while told := os.read(self._hear, AGE_BYTES):
                 self._ready.add(int.from_bytes(told))
-        return ages <= self._ready
+        return self._ready
 
 
 def serve(config: Config, with_scheduler: bool = True) -> None:
