@@ -21,7 +21,7 @@ ELSEWHERE = {
     "plugin": "core.host.cli",
     "role": "core.permissions.cli",
     "source": "core.warehouse.cli",
-    "user": "core.auth.cli",
+    "user": "core.permissions.cli_users",
     "warehouse": "core.warehouse.cli",
 }
 """Commands by the module they stand in, which is imported when one is called: ``crm serve`` needs none of them."""
@@ -127,6 +127,14 @@ def scheduler() -> None:
     leader.serve(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
+@crm.command(hidden=True)
+def courier() -> None:
+    """Deliver events beside the scheduler; started by it."""
+    from core.host import courier as of_host
+
+    of_host.serve(current_app._get_current_object())  # type: ignore[attr-defined]
+
+
 @crm.command()
 @click.option("--demo", is_flag=True, help="Also the demo organisations and users (training mode only).")
 def seed(demo: bool) -> None:
@@ -155,18 +163,28 @@ def job() -> None:
 @job.command("list")
 @click.option("--json", "as_json", is_flag=True)
 def job_list(as_json: bool) -> None:
-    """Declared jobs with their schedules."""
-    from core.scheduler import runs
+    """Declared jobs with the schedules in force."""
+    from core.db.session import system_session
+    from core.scheduler import cron, runs
 
+    with system_session("job list") as session:
+        lines = runs.schedules(session)
     rows = [
-        {"name": name, "module": plugin_name, "schedule": item.schedule, "time_limit": item.time_limit}
+        {
+            "name": name,
+            "module": plugin_name,
+            "schedule": lines[name],
+            "time_limit": item.time_limit,
+            "trouble": cron.trouble(lines[name] or "* * * * *"),
+        }
         for name, (plugin_name, item) in runs.declared().items()
     ]
     if as_json:
         click.echo(json.dumps({"jobs": rows}, ensure_ascii=False))
         return
     for row in rows:
-        click.echo(f"{row['name']}  {row['schedule'] or '-'}  <= {row['time_limit']} s")
+        trouble = f"  never due: {row['trouble']}" if row["trouble"] else ""
+        click.echo(f"{row['name']}  {row['schedule'] or '-'}  <= {row['time_limit']} s{trouble}")
 
 
 @job.command("child", hidden=True)

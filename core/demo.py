@@ -101,7 +101,7 @@ ROLES: tuple[tuple[str, str, str, tuple[GrantSpec, ...]], ...] = (
     ("head_product", "总行产品部", "business", _grants("bank", "customers.*")),
     ("head_risk", "总行风险部", "business", _grants("bank", "customers.*")),
     ("compliance", "总行合规部（只读）", "business", _grants("bank", *_READ)),
-    ("data_steward", "数据管理员", "business", _grants("bank", "customers.*", "warehouse.*")),
+    ("data_steward", "数据管理员", "business", _grants("bank", "customers.*", "warehouse.*", "core.warehouse.release")),
     ("reporter", "报表管理员", "business", _grants("bank", *_READ)),
     ("teller", "柜员", "business", _grants("branch", "customers.party.view")),
     ("system_admin", "系统管理员", "system", _grants("bank", "system.*", "core.recovery", "core.styleguide")),

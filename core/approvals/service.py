@@ -13,6 +13,10 @@ from sqlalchemy.orm import Session
 from core.approvals.models import Approval, State
 from core.db.types import now
 from core.monitoring import audit
+from core.monitoring.context import actor
+from core.monitoring.models import AuditEntry
+
+_ACCOUNT = "cli:"  # begins the address of who works on the command line; others come from machines many may share
 
 Apply = Callable[[Session, Approval], None]
 
@@ -30,7 +34,7 @@ class AlreadyOpen(ApprovalError):
 
 
 class OwnRequest(ApprovalError):
-    """Nobody decides on their own request."""
+    """Nobody decides on their own request, nor from the account of the operating system it was made with."""
 
 
 class NotPending(ApprovalError):
@@ -99,7 +103,8 @@ def approve(session: Session, request_id: int, *, by: str, reason: str = "") -> 
     Whatever the change raises leaves through here, so that the caller's transaction takes the decision back too.
 
     Raises:
-        OwnRequest: ``by`` made the request.
+        OwnRequest: ``by`` made the request, or a command of the same operating system account did: names given on a
+            command line are claims, so the account has to be another as well.
         NotPending: it is decided or withdrawn.
         UnknownKind: its plugin has gone.
     """
@@ -162,7 +167,17 @@ def _decide(session: Session, request_id: int, state: State, by: str, reason: st
     _kind(request.kind)
     if request.requested_by == _name(by):
         raise OwnRequest("nobody decides on their own request; ask a colleague")
+    account = actor().address
+    if account is not None and account.startswith(_ACCOUNT) and account == _asked_from(session, request):
+        raise OwnRequest(f"this is the operating system account the request was made with, {account}: own request")
     return _settle(session, request, state, by, reason)
+
+
+def _asked_from(session: Session, request: Approval) -> str | None:
+    """Address of the request in the audit trail, where nobody can change it afterwards."""
+    entry = AuditEntry
+    about = entry.subject == "approval", entry.key == str(request.id), entry.action == "approval.submitted"
+    return session.scalar(select(entry.address).where(*about).order_by(entry.id.desc()).limit(1))
 
 
 def _settle(session: Session, request: Approval, state: State, by: str, reason: str) -> Approval:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, delete, or_, select, update
+from sqlalchemy import and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -40,6 +41,12 @@ def count(session: Session, key: str, at: datetime, window: timedelta) -> Attemp
     )
     row = session.execute(statement.returning(table.failures, table.locked_until)).one()
     return Attempt(row.failures, row.locked_until)
+
+
+def locked_until(session: Session, keys: Collection[str], at: datetime) -> datetime | None:
+    """When the last of the locks on these counters ends; None when none of them is locked."""
+    table = SignInCounter
+    return session.scalar(select(func.max(table.locked_until)).where(table.key.in_(keys), table.locked_until > at))
 
 
 def lock(session: Session, key: str, until: datetime) -> None:

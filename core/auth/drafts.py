@@ -23,6 +23,8 @@ from core.monitoring.identifiers import REMOVED, scrub
 
 LARGEST = 64 * 1024
 """Characters of one form; larger ones are not kept."""
+MOST = 20
+"""Forms of one user; the oldest go."""
 
 Fields = dict[str, list[str]]
 
@@ -56,6 +58,8 @@ def save(session: Session, user_id: int, url: str, fields: Fields, at: datetime)
     session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.url == url))
     session.add(Draft(user_id=user_id, url=url, fields=packed, saved_at=at))
     session.flush()
+    newest = select(Draft.id).where(Draft.user_id == user_id).order_by(Draft.saved_at.desc(), Draft.id.desc())
+    session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.id.not_in(newest.limit(MOST))))
     return True
 
 

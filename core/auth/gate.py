@@ -157,13 +157,21 @@ def _note_end(hit: Found) -> None:
 def _keep_form(hit: Found) -> None:
     """Keep a form that was sent on a session that had just ended, bound to that session's user."""
     recent = hit.ended_at is None or moment() - hit.ended_at < settings.draft_life()
-    typed = request.method == "POST" and request.mimetype in FORMS
-    left = hit.why in {None, "signed_out", "disabled"}
-    if not (typed and recent) or left:
-        return
+    if recent and hit.why not in {None, "signed_out", "disabled"}:
+        keep_typed(hit.user_id)
+
+
+def keep_typed(user_id: int) -> bool:
+    """Keep the form this request sends for that user, as a draft of the page it stands on. False when there is none.
+
+    Raises:
+        CSRFError: another site may have sent it.
+    """
+    if request.method != "POST" or request.mimetype not in FORMS:
+        return False
     if not g.get("csrf_valid") and current_app.config.get("WTF_CSRF_ENABLED", True):
         csrf.protect()  # another site must not be able to fill in somebody's form
-    drafts.keep(hit.user_id, places.page(), {name: request.form.getlist(name) for name in request.form})
+    return drafts.keep(user_id, places.page(), {name: request.form.getlist(name) for name in request.form})
 
 
 def tidy(response: Response) -> Response:

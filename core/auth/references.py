@@ -9,28 +9,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from urllib.parse import parse_qsl, urlencode
 
 from flask import request
 
 from core.auth.state import COOKIE
 from core.db.secrets import SecretError, decrypt, encrypt
-from core.monitoring.identifiers import scrub
+from core.monitoring.identifiers import SEPARATORS, folded, scrub
 
 FIELD = "q"
 """The one field of addresses that holds what was searched for."""
 
 MARK = "~"
 
-_NUMBER = re.compile(r"\d(?:[\s\-\u2010-\u2015_.·/]{0,3}\d){6}")
+_NUMBER = re.compile(rf"\d(?:[{SEPARATORS}]{{0,3}}+\d){{6}}")
+_OWN = re.compile(r"[A-Z]\d{10}")
+"""A number this system gave out, such as a customer's: outside of it, it names nobody."""
 _URL_SAFE, _PLAIN = str.maketrans("+/:", "-_."), str.maketrans("-_.", "+/:")
 
 
 def tells(text: str) -> bool:
     """Whether ``text`` could name a person, company or account: seven digits, however they are grouped, or a code or
     mail address as :func:`core.monitoring.identifiers.scrub` knows them."""
-    plain = unicodedata.normalize("NFKC", text).upper()
+    plain = folded(text).upper()
+    if _OWN.fullmatch(plain):
+        return False
     return bool(_NUMBER.search(plain)) or any(scrub(t) != t for t in (plain, re.sub(r"[\s\-]", "", plain)))
 
 
@@ -63,14 +66,21 @@ def _purpose() -> str:
     return "search:" + hashlib.sha256(f"search:{request.cookies.get(COOKIE, '')}".encode()).hexdigest()
 
 
+def harmless(name: str, value: str) -> bool:
+    """Whether a parameter may be kept: it names nobody. What is searched for is held to :func:`tells`, the rest, where
+    dates and numbers of pages are at home, only to what is certainly an identifier."""
+    return not tells(value) if name == FIELD else scrub(value) == value
+
+
 def exposed(url: str) -> bool:
-    """Whether an address carries what was searched for, and that tells."""
-    return any(name == FIELD and tells(value) for name, value in _query(url))
+    """Whether a parameter of an address names somebody."""
+    return not all(harmless(name, value) for name, value in _query(url))
 
 
 def without(url: str) -> str:
-    """The address without what was searched for, where that tells or belongs to one session; else as it is."""
-    kept = [(n, v) for n, v in _query(url) if n != FIELD or not (tells(v) or v.startswith(MARK))]
+    """The address without the parameters that name somebody, and what was searched for where only one session can tell
+    what it was; else as it is."""
+    kept = [(n, v) for n, v in _query(url) if harmless(n, v) and not (n == FIELD and v.startswith(MARK))]
     if len(kept) == len(_query(url)):
         return url
     path = url.partition("?")[0]

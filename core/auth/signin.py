@@ -96,12 +96,15 @@ def _place(address: str) -> str:
 
 
 def _count(keys: Keys, at: datetime) -> int:
-    """Count the attempt on each counter, up to the first that is locked. Minutes to wait when one is, else 0.
+    """Count the attempt on each counter, unless one is locked. Minutes to wait when one is, else 0.
 
-    What a narrow counter refuses does not count on the wider ones: a locked address cannot go on to lock the account.
+    What one counter refuses does not count on the others: a locked address cannot go on to lock accounts.
     """
     window = settings.lock()
     with short_write() as session:
+        locked = counters.locked_until(session, [key for key, _limit in keys.limits()], at)
+        if locked is not None:
+            return _minutes(locked, at)
         for key, limit in keys.limits():
             attempt = counters.count(session, key, at, window)
             if attempt.failures > limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,37 +45,50 @@ def _read(kept: Mapping[str, Any]) -> Tab:
     return Tab({str(code): str(title) for code, title in titles.items()}, str(kept["url"]))
 
 
-def open(titles: Mapping[str, str], url: str) -> None:
+def open(titles: Mapping[str, str], url: str, subject: str = "") -> None:
     """Add a page, or rename and re-address the one that differs only in what stands behind ``?``.
+
+    Pages about the same ``subject``, which their addresses begin with, share one line: that of the last one opened.
 
     Writes only when the list changes, so looking at an open page again takes no lock.
     """
-    tabs = listed()
     opened = Tab({code: title[:60] for code, title in titles.items()}, url[:500])
-    at = next((i for i, tab in enumerate(tabs) if _path(tab.url) == _path(url)), None)
-    if at is None:
-        _store([*tabs, opened][-MOST:])
-    elif tabs[at] != opened:
-        _store([*tabs[:at], opened, *tabs[at + 1 :]])
+    _change(lambda tabs: _with(tabs, opened, subject))
 
 
 def close(url: str) -> None:
     """Take a page off the list; nothing happens when it is not there."""
-    tabs = listed()
-    left = [tab for tab in tabs if tab.url != url]
-    if len(left) != len(tabs):
-        _store(left)
+    _change(lambda tabs: [tab for tab in tabs if tab.url != url])
+
+
+def _with(tabs: list[Tab], opened: Tab, subject: str) -> list[Tab]:
+    same = [tab for tab in tabs if _together(_path(tab.url), _path(opened.url), subject)]
+    if not same:
+        return [*tabs, opened][-MOST:]
+    return [opened if tab is same[0] else tab for tab in tabs if tab is same[0] or tab not in same]
+
+
+def _together(one: str, other: str, subject: str) -> bool:
+    """Whether two paths share a tab: the same one, or both about the subject."""
+    return one == other or (bool(subject) and f"{one}/".startswith(f"{subject}/"))
 
 
 def _path(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _store(tabs: list[Tab]) -> None:
+def _change(change: Callable[[list[Tab]], list[Tab]]) -> None:
+    tabs = listed()
+    if change(tabs) != tabs:
+        _store(change)
+
+
+def _store(change: Callable[[list[Tab]], list[Tab]]) -> None:
+    """Change the list as it stands by now: another page of the same reader may have changed it since this one began."""
     if not current_user.is_authenticated:
         return
     with short_write() as session:
-        row = session.get(UserSession, current_user.session_id)
+        row = session.get(UserSession, current_user.session_id, with_for_update=True)
         if row is not None:
-            row.tabs = [{"titles": dict(tab.titles), "url": tab.url} for tab in tabs]
-    g.crm_tabs = tabs
+            g.crm_tabs = change([_read(kept) for kept in row.tabs or ()])
+            row.tabs = [{"titles": dict(tab.titles), "url": tab.url} for tab in g.crm_tabs]

@@ -55,6 +55,8 @@ def sign_in() -> BaseResponse:
 def _enter(outcome: signin.Accepted, target: str) -> BaseResponse:
     before = gate.found()
     same = before is not None and before.user_id == outcome.user_id
+    if before is not None and before.principal is not None and not same:
+        _leave(before.session_id, before.user_id)
     _renew(keep_token=same)
     if outcome.started.earlier is not None:
         earlier = outcome.started.earlier
@@ -67,6 +69,13 @@ def _enter(outcome: signin.Accepted, target: str) -> BaseResponse:
     response = redirect(target, 303)
     gate.set_cookie(response, outcome.started.token)
     return response
+
+
+def _leave(session_id: int, user_id: int) -> None:
+    """End a session whose browser has no way back to it."""
+    with short_write() as writing:
+        sessions.close(writing, session_id, "signed_out", moment())
+        audit.record(writing, "auth.signed_out", subject="core.user", key=user_id, user_id=user_id)
 
 
 def _renew(keep_token: bool) -> None:
@@ -131,9 +140,7 @@ def _why_here() -> str:
 @mark("signed_in", "everybody may leave")
 def sign_out() -> BaseResponse:
     """End the session and lead to the sign-in page."""
-    with short_write() as writing:
-        sessions.close(writing, current_user.session_id, "signed_out", moment())
-        audit.record(writing, "auth.signed_out", subject="core.user", key=current_user.id)
+    _leave(current_user.session_id, current_user.id)
     session.clear()
     flash(_("You have signed out."), "ok")
     response = redirect(url_for("auth.sign_in"), 303)
@@ -229,12 +236,19 @@ def draft() -> BaseResponse:
 @mark("signed_in", "one's own half-filled form")
 def save_draft() -> BaseResponse:
     """Keep ``{"url": page, "fields": {name: [values]}}`` (JSON) for the user's next sign-in; ``{"kept": bool}``."""
-    sent = request.get_json(silent=True)
+    sent = _sent()
     fields = sent.get("fields") if isinstance(sent, dict) else None
     url = references.without(places.local(str(sent.get("url", "")), "")) if isinstance(sent, dict) else ""
     if not url or not isinstance(fields, dict):
         abort(400)
     return _answer(kept=drafts.keep(current_user.id, url, _clean(fields)))
+
+
+def _sent() -> Any:
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:  # nested deeper than any form
+        abort(400)
 
 
 @blueprint.post("/session/draft/discard")
@@ -246,11 +260,11 @@ def discard_draft() -> BaseResponse:
     return redirect(url, 303)
 
 
-def _clean(fields: dict[Any, Any]) -> drafts.Fields:
-    return {
-        str(name): [str(value) for value in (values if isinstance(values, list) else [values])]
-        for name, values in fields.items()
-    }
+def _clean(fields: dict[str, Any]) -> drafts.Fields:
+    kept = {name: values if isinstance(values, list) else [values] for name, values in fields.items()}
+    if any(isinstance(value, dict | list) for values in kept.values() for value in values):
+        abort(400)
+    return {name: [str(value) for value in values] for name, values in kept.items()}
 
 
 def _answer(**values: Any) -> Response:

@@ -76,7 +76,7 @@ class Dispatch(Protocol):
         """Tell every plugin that may hold the key, in this transaction; journalled for those that can't be told now."""
 
     def deliver(self, limit: int = 100) -> list[Event]:
-        """Deliver what waits in the outbox; used by the scheduler and at the end of a request."""
+        """Deliver what waits in the outbox; used by the courier and at the end of a request."""
 
 
 class PluginFailed(Exception):

@@ -29,6 +29,13 @@ class Action:
     help: str = ""
     business_data: bool = True
     """False only for administration: the three administrators may hold nothing that is True."""
+    kind: Literal["system", "security", "audit"] | None = None
+    """The one administrator it belongs to, so that no other kind of role can be given it; None: no single one."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an administrator's action that would show business data."""
+        if self.kind is not None and self.business_data:
+            raise ValueError(f"{self.name}: an action of the {self.kind} administrator declares business_data=False")
 
 
 class Reach(Protocol):

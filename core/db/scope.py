@@ -111,7 +111,7 @@ def scoped_tables() -> frozenset[str]:
 def scoped_mapper(table: str) -> Mapper[Any] | None:
     """The mapper of a scoped table, None when the table is not scoped."""
     found = _scoped.get(table.lower())
-    return None if found is None else found()
+    return None if found is None else _in_use(found)
 
 
 def is_scoped(mapper: Mapper[Any]) -> bool:
@@ -120,8 +120,14 @@ def is_scoped(mapper: Mapper[Any]) -> bool:
     return isinstance(table, Table) and table.name.lower() in _scoped
 
 
+def _in_use(found: weakref.ref[Mapper[Any]]) -> Mapper[Any] | None:
+    mapper = found()
+    # That of a plugin that failed to load is disposed of, and may live on in what its relationships pointed to.
+    return mapper if mapper is not None and inspect(mapper.class_, raiseerr=False) is mapper else None
+
+
 def _living() -> list[Mapper[Any]]:
-    return [mapper for mapper in (found() for found in _scoped.values()) if mapper is not None]
+    return [mapper for mapper in (_in_use(found) for found in _scoped.values()) if mapper is not None]
 
 
 # -- the criteria of one session ---------------------------------------------------------------------------------------

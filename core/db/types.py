@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from flask import current_app
 from sqlalchemy import BigInteger, DateTime, Dialect, Numeric, TypeDecorator
 from sqlalchemy.types import TypeEngine
 
@@ -93,3 +95,8 @@ class UTCDateTime(TypeDecorator[datetime]):
 def now() -> datetime:
     """This moment, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def today() -> date:
+    """The day it is at the bank, by the configured ``timezone``; the servers' clock may be a day behind."""
+    return now().astimezone(ZoneInfo(current_app.config["CRM"].timezone)).date()

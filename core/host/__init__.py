@@ -144,7 +144,7 @@ class Host:
             try:
                 with self.app.app_context():
                     self.dispatch.deliver()
-            except Exception:  # the answer is out; the scheduler delivers what is left
+            except Exception:  # the answer is out; the courier delivers what is left
                 log.exception("events could not be delivered")
 
     def _context_popped(self, sender: object, **_: object) -> None:

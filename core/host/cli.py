@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask.cli import AppGroup, with_appcontext
@@ -11,7 +11,11 @@ from flask.cli import AppGroup, with_appcontext
 from core.db.base import CORE
 from core.host import Host, PluginStatus, SwitchRefused, cli_purge, migrations
 from core.host.cli_kit import host, known, switcher
+from core.monitoring.audit import SHORTEST_REASON
 from core.permissions.cli_kit import FAILED, WRONG_USE, as_json_option, by_option, fail, jsonable, say
+
+if TYPE_CHECKING:
+    from core.host.checks import Finding
 
 plugin = AppGroup("plugin", help="List, switch, check and write modules.")
 plugin.add_command(cli_purge.command)
@@ -99,6 +103,8 @@ def _switch(name: str, to: str, by: str, reason: str, only_plan: bool, as_json: 
         sql = plan.schema.sql.splitlines() if plan.schema else []
         say(as_json, jsonable(plan), *([plan.refused] if plan.refused else []), *plan.migrations, *sql)
         return
+    if len(" ".join(reason.split())) < SHORTEST_REASON:
+        raise click.UsageError(f"a --reason has at least {SHORTEST_REASON} characters")
     who = switcher(as_json, by)
     try:
         epoch = getattr(here, to)(name, who, reason)
@@ -120,11 +126,21 @@ def check(name_or_path: str, as_json: bool) -> None:
     from core.host import checks
 
     try:
-        findings = checks.run(name_or_path)
+        findings = [*checks.run(name_or_path), *_loading(name_or_path)]
     except LookupError as error:
         fail(as_json, str(error.args[0] if error.args else error), WRONG_USE)
     lines = [f"{f.where}: {f.code} {f.message}" for f in findings] or ["No findings."]
     say(as_json, {"plugin": name_or_path, "findings": findings}, *lines, code=FAILED if findings else 0)
+
+
+def _loading(name_or_path: str) -> list[Finding]:
+    """What no file shows: this very command has loaded the plugins it found, and this one may have failed."""
+    from core.host import checks
+
+    here, folder = host(), checks.folder_of(name_or_path)
+    own = {name for name, candidate in here.candidates.items() if candidate.path and candidate.path.resolve() == folder}
+    broken = [p.reason for p in here.plugins() if p.name in own and p.state == "broken"]
+    return [checks.Finding("CRM000", f"it does not load: {reason}", "plugin.py") for reason in broken]
 
 
 @plugin.command()

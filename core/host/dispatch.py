@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from flask import has_app_context
 from sqlalchemy.orm import Session
@@ -181,13 +181,18 @@ class Dispatcher:
                     return what()
                 except PluginFailed:
                     raise
-                except (Exception, SystemExit) as error:
+                except (Exception, SystemExit, KeyboardInterrupt) as error:
                     reason = f"{type(error).__name__}: {error}"
                     self._note(plugin, hook, "raised", reason, traceback.format_exc()[-TRACE_LIMIT:])
                     raise PluginFailed(plugin, hook, reason) from error
                 finally:
                     if running.elapsed > SLOW:
                         self._strike(plugin, hook, running.elapsed)
+
+    def refuse(self, plugin: str, hook: str, reason: str) -> NoReturn:
+        """What a plugin gave cannot be used: count it as its failure. Raises ``PluginFailed``."""
+        self._note(plugin, hook, "raised", reason)
+        raise PluginFailed(plugin, hook, reason)
 
     def page_failed(self, endpoint: str, error: BaseException) -> str:
         """Count an error of a page as a failure of the plugin whose page it is; its title, "" for the core's pages."""

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.db.types import now
 from core.host import store
 from core.host.status import FaultLine
+from core.monitoring.identifiers import scrub
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,10 @@ class Faults:
     def note(self, fault: Fault, written: Callable[[], object] = lambda: None) -> None:
         """Log and count it now, write it later, then call ``written``.
 
-        A write here could wait for the very transaction we are called in.
+        A write here could wait for the very transaction we are called in. What identifies somebody is taken out of
+        reason and trace before anything else: those who run the system read them, and may not see customers.
         """
+        fault = replace(fault, reason=scrub(fault.reason), trace=scrub(fault.trace))
         log.warning(
             "plugin %s failed in %s (%s): %s",
             fault.plugin,

@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
+from flask import Response as FlaskResponse
 from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.wrappers import Response
 from werkzeug.wsgi import ClosingIterator
@@ -111,6 +112,13 @@ class GatedFlask(Flask):
         rules = list(self.url_map.iter_rules())
         kept = [r for r in rules if _owner(r, owners) in {*enabled, None}]
         return self.url_map if len(kept) == len(rules) else _copy(self.url_map, kept)
+
+    def full_dispatch_request(self) -> FlaskResponse:
+        """Flask's; a page that ends its process (``sys.exit``) fails like any other, and the worker goes on."""
+        try:
+            return super().full_dispatch_request()
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise RuntimeError(f"the page raised {type(error).__name__}: {error}") from error
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request with one snapshot; while this worker must not serve, ask the client to come again."""

@@ -11,6 +11,7 @@ from typing import Any
 import pluggy
 
 from core.contract import hookspecs
+from core.permissions.reach import covers
 
 DECIDE = "crm_decide"
 
@@ -97,7 +98,7 @@ class HookBook:
 
 def votes(patterns: Collection[str], actions: Collection[str]) -> bool:
     """Whether one of these names, such as ``customers.party.*``, covers one of these actions."""
-    return any(a.startswith(p[:-1]) if p.endswith(".*") else a == p for p in patterns for a in actions)
+    return any(covers(pattern, action) for pattern in patterns for action in actions)
 
 
 def _check_absent(hook: str, known: Collection[str], healthy: Collection[str]) -> None:

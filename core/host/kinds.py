@@ -12,6 +12,7 @@ APPROVE = Action(
     "Approve that a module is removed with all its data",
     "Another person asked for it; a backup is written first",
     business_data=False,
+    kind="security",
 )
 
 

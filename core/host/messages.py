@@ -5,36 +5,44 @@ from __future__ import annotations
 import ast
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from jinja2.ext import babel_extract
 
 from core import i18n
 from core.config import ROOT
+from core.contract import types
 
 _PLAIN = frozenset({"_", "N_", "gettext", "lazy_gettext", "lazy"})
 _PLURAL = frozenset({"ngettext", "lazy_ngettext"})
 _CONTEXT = frozenset({"pgettext", "lazy_pgettext"})
 
-_LABELS: dict[str, tuple[tuple[int, str], ...]] = {
-    "Action": ((1, "label"), (2, "help")),
-    "CodeTable": ((1, "label"), (2, "items")),
-    "Column": ((2, "label"),),
-    "Dataset": ((1, "label"),),
-    "Dimension": ((1, "label"),),
-    "EventType": ((1, "label"),),
-    "Feed": ((1, "label"),),
-    "HealthCheck": ((1, "label"),),
-    "Job": ((1, "label"),),
-    "Measure": ((1, "label"),),
-    "MenuItem": ((1, "label"),),
-    "Panel": ((2, "title"),),
-    "Parameter": ((1, "label"), (7, "help")),
-    "ScopeProvider": ((1, "label"),),
-    "SearchHit": ((2, "kind"),),
+TRANSLATING = {
+    **dict.fromkeys(_PLAIN, slice(0, 1)),
+    **dict.fromkeys(_PLURAL, slice(0, 2)),
+    **dict.fromkeys(_CONTEXT, slice(1, 2)),
 }
-"""Where the texts are in what hooks return, by place and by name; ``items`` is a mapping whose values are texts."""
+"""Functions that translate, and which of their arguments are message ids."""
+
+LABELLED: dict[str, tuple[str, ...]] = {
+    "Action": ("label", "help"),
+    "CodeTable": ("label", "items"),
+    "Column": ("label",),
+    "Dataset": ("label",),
+    "Dimension": ("label",),
+    "EventType": ("label",),
+    "Feed": ("label",),
+    "HealthCheck": ("label",),
+    "Job": ("label",),
+    "Measure": ("label",),
+    "MenuItem": ("label",),
+    "Panel": ("title",),
+    "Parameter": ("label", "help"),
+    "ScopeProvider": ("label",),
+    "SearchHit": ("kind",),
+}
+"""Where the texts are in what hooks give; ``items`` is a mapping whose values are texts."""
 
 _TEMPLATE_KEYWORDS = ["_", "gettext", "ngettext", "pgettext"]
 
@@ -68,12 +76,14 @@ def in_python(path: Path) -> Iterator[Found]:
             both = list(_texts(node.args[:2]))
             if len(both) == 2:
                 yield Found(both[1], both[0], path, node.lineno)
-        elif name in _LABELS:
-            yield from (Found(t, None, path, node.lineno) for t in _labels(node, _LABELS[str(name)], named))
+        elif name in LABELLED:
+            yield from (Found(t, None, path, node.lineno) for t in _labels(node, str(name), named))
 
 
-def _labels(node: ast.Call, places: Iterable[tuple[int, str]], named: Mapping[str, ast.expr]) -> Iterator[str]:
-    for position, keyword in places:
+def _labels(node: ast.Call, kind: str, named: Mapping[str, ast.expr]) -> Iterator[str]:
+    order = [field.name for field in fields(getattr(types, kind))]
+    for keyword in LABELLED[kind]:
+        position = order.index(keyword)
         given = node.args[position : position + 1] or [k.value for k in node.keywords if k.arg == keyword]
         for value in given:
             value = named.get(value.id, value) if isinstance(value, ast.Name) else value  # a table of the same file

@@ -65,7 +65,7 @@ class Outbox:
             told: dict[int, Event] = {}
             for listener in listening:
                 told.update(self._tell(listener, limit))
-            self._forget()
+            self._forget([listener.plugin for listener in listening])
         except SQLAlchemyError as error:
             if store.is_missing_table(error):
                 return []
@@ -150,13 +150,17 @@ class Outbox:
             values = {"attempts": attempts, "leased_until": None, "retry_at": now() + wait}
             connection.execute(update(store.cursors).where(c.plugin == plugin).values(values))
 
-    def _forget(self) -> None:
-        """Old events that everybody has been told go. A plugin that is off for longer than that misses them."""
+    def _forget(self, listening: list[str]) -> None:
+        """Old events that all who listen have been told go; with nobody listening, all old ones.
+
+        A plugin that is off for longer than that misses them.
+        """
         o, c = store.outbox.c, store.cursors.c
-        known = tuple(self._host.snapshot().enabled)
         with store.reading(self._host.engine) as connection:
-            slowest = connection.execute(select(func.min(c.position)).where(c.plugin.in_(known))).scalar()
-            old = (o.at < now() - KEEP) & (o.position <= (slowest or 0))
+            slowest = connection.execute(select(func.min(c.position)).where(c.plugin.in_(listening))).scalar()
+            old = o.at < now() - KEEP
+            if slowest is not None:
+                old &= o.position <= slowest
             if connection.execute(select(o.id).where(old).limit(1)).first() is None:
                 return
         with store.writing(self._host.engine) as connection:

@@ -9,6 +9,7 @@ from flask import Blueprint
 
 from core.contract import protocols, types
 from core.db.base import CORE
+from core.scheduler import cron
 
 
 class RegistrationError(Exception):
@@ -84,6 +85,19 @@ def checked(hook: str, answer: Any) -> tuple[Any, ...]:
     return things
 
 
+def _runnable(job: types.Job) -> None:
+    """Refuse what would stop the scheduler, and with it the jobs of everybody else.
+
+    Raises:
+        RegistrationError: the schedule is no cron line, or a number is none or out of bounds.
+    """
+    if job.schedule is not None and (trouble := cron.trouble(str(job.schedule))):
+        raise RegistrationError(f"job {job.name!r}: schedule {job.schedule!r} is no cron line: {trouble}")
+    for what, value, least, most in (("time_limit", job.time_limit, 1, 86_400), ("retries", job.retries, 0, 10)):
+        if type(value) is not int or not least <= value <= most:
+            raise RegistrationError(f"job {job.name!r}: {what} is {value!r}; it must be from {least} to {most}")
+
+
 class PluginRegistry:
     """Implements :class:`core.contract.protocols.Registry`. Filled at start, afterwards only read."""
 
@@ -130,6 +144,8 @@ class PluginRegistry:
         seen: set[str] = set()
         for thing in things:
             name = name_of(hook, thing)
+            if hook == "crm_jobs":
+                _runnable(thing)
             owner = plugin if name in seen else self.owner(hook, name)
             if owner is not None:
                 raise RegistrationError(f"{WORDS[hook]} {name!r} is already registered by {owner!r}; rename it")

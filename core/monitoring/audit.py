@@ -15,6 +15,9 @@ from core.monitoring.context import actor
 from core.monitoring.identifiers import cleaned, scrub
 from core.monitoring.models import AuditEntry
 
+SHORTEST_REASON = 4
+"""Characters of a reason people must give: it is kept for ever, so that a word is not enough."""
+
 
 def record(
     session: Session,

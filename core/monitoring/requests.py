@@ -16,7 +16,8 @@ from core.monitoring.context import Actor
 log = structlog.get_logger("crm.request")
 
 HEADER = "X-Request-ID"
-_SANE = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_SANE = re.compile(r"[0-9A-Za-z-]{8,64}")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(?::[0-9]{1,5})?")
 
 
 def new_id() -> str:
@@ -25,7 +26,12 @@ def new_id() -> str:
 
 
 def host_of(header: str) -> str:
-    """The name in a ``Host`` header, without port and brackets, in lower case."""
+    """The name in a ``Host`` header, without port and brackets, in lower case; "" when it is not ``name[:port]``.
+
+    Libraries disagree about anything else, such as ``ours:80@theirs``, and the laxest of them builds the links.
+    """
+    if not _HOST.fullmatch(header):
+        return ""
     name = header.partition("]")[0].lstrip("[") if header.startswith("[") else header.partition(":")[0]
     return name.lower()
 
@@ -40,17 +46,21 @@ def is_served(host: str, served: Iterable[str]) -> bool:
 
 def refuse_other_hosts() -> Response | None:
     """Another name in ``Host`` would end up in the links we write, and lets foreign pages pass for ours."""
-    host = host_of(request.environ.get("HTTP_HOST", ""))
+    given = request.environ.get("HTTP_HOST", "")
+    host = host_of(given)
     if is_served(host, current_app.config["CRM"].served_hosts):
         return None
-    log.warning("host_refused", host=host[:100])
+    log.warning("host_refused", host=given[:100])
     text = "400 Bad Request: this server does not serve that host name (CRM_HOSTS).\n"
     return Response(text, 400, mimetype="text/plain")
 
 
 def begin() -> None:
-    """Take the number a proxy gave when it looks like one, else make one; forget the request before."""
-    given = request.headers.get(HEADER, "")
+    """Take the number a proxy gave when it looks like one, else make one; forget the request before.
+
+    Without a proxy of ours the header comes from the browser, which could make entries of two people look like one.
+    """
+    given = request.headers.get(HEADER, "") if current_app.config["CRM"].trusted_proxies else ""
     request_id = given if _SANE.fullmatch(given) else new_id()
     context.begin(Actor(request_id=request_id, address=request.remote_addr))
     g.crm_began = time.perf_counter()

@@ -26,8 +26,8 @@ class Place:
 
 def ids_by_code(session: Session) -> dict[str, int]:
     """Organisation id by code; the code of one that was merged leads to where it went."""
-    stands_for = func.coalesce(Organisation.heir_id, Organisation.id)
-    return dict(session.execute(select(Organisation.code, stands_for)).tuples().all())
+    stands_for = func.coalesce(Organisation.heir_id, Organisation.id).label("org_id")
+    return {row.code: row.org_id for row in session.execute(select(Organisation.code, stands_for))}
 
 
 def names(session: Session, ids: Iterable[int | None]) -> dict[int, str]:

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.orgs.models import Employee, Organisation, Post
-from core.orgs.tree import DAY, OrgError
+from core.orgs.tree import DAY, OrgError, check_day
 
 
 def hire(session: Session, number: str, name: str, org: Organisation, *, title: str, on: date) -> Employee:
@@ -40,12 +40,17 @@ def appoint(session: Session, employee: Employee, org: Organisation, title: str,
     return post
 
 
-def transfer(session: Session, employee: Employee, org: Organisation, title: str, *, on: date) -> Post:
+def transfer(
+    session: Session, employee: Employee, org: Organisation, title: str, *, on: date, today: date | None = None
+) -> Post:
     """End what an employee holds and give them one post in another organisation from ``on``.
 
+    The rows an employee sees follow at once, so the change is entered when its day has come.
+
     Raises:
-        OrgError: the organisation is not open on that day.
+        OrgError: a coming day, or the organisation is not open on that day.
     """
+    check_day(on, today)
     _check_open(org, on)
     _end_posts(session, employee, on - DAY)
     employee.org_id = org.id

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
+from core.db import types
 from core.monitoring import audit
 from core.orgs.models import Employee, Level, Organisation, Placement, Post
 
@@ -76,7 +77,7 @@ def move(session: Session, org: Organisation, parent: Organisation, on: date, *,
     Raises:
         OrgError: into its own subtree, under a closed or not higher parent, a coming day, or before the move before.
     """
-    _check_day(on, today)
+    check_day(on, today)
     _check_open(org)
     if parent.path.startswith(org.path):
         raise OrgError(f"{parent.code} stands below {org.code}")
@@ -113,9 +114,9 @@ def close(session: Session, org: Organisation, on: date, *, today: date | None =
     """Close an organisation; ``on`` is its last day.
 
     Raises:
-        OrgError: something open stands below it, or somebody still works there.
+        OrgError: something open stands below it, or somebody works there on a later day.
     """
-    _check_day(on, today)
+    check_day(on, today)
     _check_open(org)
     _check_no_later_change(session, org, on + DAY)
     below = session.scalar(
@@ -123,19 +124,23 @@ def close(session: Session, org: Organisation, on: date, *, today: date | None =
     )
     if below:
         raise OrgError(f"{below} organisations below {org.code} are still open")
-    if _people(session, org.id):
+    if _people(session, org.id, on):
         raise OrgError(f"people still work in {org.code}; move them or merge it into another")
     _end(session, org, on)
     audit.record(session, "orgs.closed", subject="core.organisation", key=org.id)
     session.flush()
 
 
-def _people(session: Session, org_id: int) -> int:
-    employees = session.scalar(
-        select(func.count(Employee.id)).where(Employee.org_id == org_id, Employee.valid_to.is_(None))
+def _people(session: Session, org_id: int, last: date) -> bool:
+    """True when somebody is there, or holds a post there, after that day: without an end, or until a later one."""
+    return any(
+        session.scalar(
+            select(model.id)
+            .where(model.org_id == org_id, or_(model.valid_to.is_(None), model.valid_to > last))
+            .limit(1)
+        )
+        for model in (Employee, Post)
     )
-    posts = session.scalar(select(func.count(Post.id)).where(Post.org_id == org_id, Post.valid_to.is_(None)))
-    return (employees or 0) + (posts or 0)
 
 
 def _end(session: Session, org: Organisation, last: date) -> None:
@@ -153,7 +158,7 @@ def merge(session: Session, org: Organisation, into: Organisation, on: date, *, 
     Raises:
         OrgError: into itself or something below it or on a lower level, or one of the two is not open.
     """
-    _check_day(on, today)
+    check_day(on, today)
     _check_open(org)
     if into.path.startswith(org.path):
         raise OrgError(f"{org.code} cannot merge into {into.code}, which is itself or stands below it")
@@ -205,8 +210,9 @@ def _move_people(session: Session, org_id: int, into_id: int, on: date) -> None:
         post.valid_to = on - DAY
 
 
-def _check_day(on: date, today: date | None) -> None:
-    if on > (today or date.today()):
+def check_day(on: date, today: date | None) -> None:
+    """``OrgError`` when the day is still to come; ``today`` is the bank's day where none is given."""
+    if on > (today or types.today()):
         raise OrgError(f"{on} has not come yet; enter the change on that day")
 
 

@@ -23,7 +23,7 @@ from core.permissions.routes import (
     signed_in,
     unscoped,
 )
-from core.permissions.why import Explanation, Ground, explain, holders_hint
+from core.permissions.why import Explanation, Ground, barred, explain, grantors, speaks_for
 
 __all__ = [
     "Denied",
@@ -42,6 +42,7 @@ __all__ = [
     "actions",
     "add_grant",
     "assign",
+    "barred",
     "can",
     "decide",
     "declare",
@@ -49,7 +50,7 @@ __all__ = [
     "ensure_role",
     "enter",
     "explain",
-    "holders_hint",
+    "grantors",
     "init_app",
     "public",
     "reach_of",
@@ -57,5 +58,6 @@ __all__ = [
     "requires",
     "revoke",
     "signed_in",
+    "speaks_for",
     "unscoped",
 ]

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from zoneinfo import ZoneInfo
 
-from flask import current_app, has_request_context, request
+from flask import has_request_context, request
 from flask_babel import gettext as _
 from sqlalchemy import BindParameter, and_, bindparam, exists, func, inspect, or_, select
+from sqlalchemy.orm import Session
 
 from core.auth.models import User
 from core.contract.protocols import runtime
 from core.contract.types import Action, ScopeProvider
 from core.db.session import Access, CrmSession, new_session, request_session
-from core.db.types import now
+from core.db.types import today
 from core.orgs.models import Employee, Organisation
 from core.permissions.models import Grant, GrantOrganisation, Kind, Role, UserRole
 from core.permissions.reach import NOTHING, HeldGrant, OrgReach, reach, takes_all
@@ -109,6 +109,12 @@ def decide(user_id: int, action: str, subject: str | None = None, key: str | int
     return Verdict(False, (_("It lies outside the scope of your roles."),))
 
 
+def allowed_in(session: Session, user_id: int, action: str) -> bool:
+    """Whether the grants allow it as this transaction has them, committed or not. Vetoes of plugins are not asked."""
+    session.flush()
+    return _by_grants(_read_in(session, user_id), action).allowed
+
+
 def reach_of(user_id: int, action: str) -> OrgReach:
     """How far the action reaches for the user; nothing when they may not do it."""
     if not decide(user_id, action).allowed:
@@ -133,6 +139,8 @@ def _by_grants(holder: Holder, action: str) -> Verdict:
     allows = [g for g in grants if g.allows]
     if not allows:
         return Verdict(False, (_("None of your roles grants it."),))
+    if holder.administers and known.kind not in {None, *holder.kinds}:
+        return Verdict(False, (_("It belongs to another kind of administrator."),))
     return Verdict(True, tuple(_("The role %(role)s grants it.", role=g.role_label) for g in allows))
 
 
@@ -161,11 +169,6 @@ def _provider(subject: str) -> ScopeProvider | None:
 
 
 # -- what is held ------------------------------------------------------------------------------------------------------
-
-
-def today() -> date:
-    """The bank's day."""
-    return now().astimezone(ZoneInfo(current_app.config["CRM"].timezone)).date()
 
 
 def held_by(user_id: int) -> Holder:
@@ -237,9 +240,13 @@ _HELD_BY = (  # one statement, built once: every request asks it
 
 
 def _read(user_id: int) -> Holder:
-    day = today()
     with reading() as session, session.no_autoflush:
-        rows = session.execute(_HELD_BY, {"user_id": user_id, "day": day}).all()
+        return _read_in(session, user_id)
+
+
+def _read_in(session: Session, user_id: int) -> Holder:
+    day = today()
+    rows = session.execute(_HELD_BY, {"user_id": user_id, "day": day}).all()
     if not rows:
         return Holder(user_id, False, frozenset(), ())
     person = rows[0]

@@ -12,6 +12,11 @@ from core.orgs.models import Organisation
 from core.permissions.models import Effect, Scope
 
 
+def covers(pattern: str, action: str) -> bool:
+    """Whether ``pattern``, an action or a prefix ending in ``*`` such as ``customers.*``, speaks of ``action``."""
+    return action.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == action
+
+
 @dataclass(frozen=True, slots=True)
 class Area:
     """Organisations, or with ``below`` their subtrees as they stand at the moment of the query; with those that were
@@ -83,9 +88,7 @@ class HeldGrant:
 
     def matches(self, action: str) -> bool:
         """True when the grant speaks about that action."""
-        if self.action.endswith("*"):
-            return action.startswith(self.action[:-1])
-        return self.action == action
+        return covers(self.action, action)
 
     @property
     def allows(self) -> bool:

@@ -13,14 +13,23 @@ from core.contract.types import Action
 from core.monitoring import audit
 from core.permissions.decisions import actions, declare, forget
 from core.permissions.models import Effect, Grant, GrantOrganisation, Kind, Role, Scope, UserRole
+from core.permissions.reach import covers
 
 MANAGE = Action(
     "permissions.roles.manage",
     "Decide who may do what",
     "Makes roles, says what they grant, and gives them to people",
     business_data=False,
+    kind="security",
 )
-declare(MANAGE)
+USERS = Action(
+    "permissions.users.manage",
+    "Manage the people who can sign in",
+    "Makes users, switches them off and on, and gives them new passwords",
+    business_data=False,
+    kind="security",
+)
+declare(MANAGE, USERS)
 
 
 class RoleConflict(Exception):
@@ -53,7 +62,8 @@ def check_grantable(kind: str, spec: GrantSpec) -> None:
     """Hold a grant that a person adds to what is declared now. Seeds are not held to it: their module may be off.
 
     Raises:
-        ValueError: no declared action is meant, or business data would be shown to an administrator.
+        ValueError: no declared action is meant, business data would be shown to an administrator, or an action belongs
+            to another kind of administrator.
     """
     spec.check()
     meant = [a for a in actions() if covers(spec.action, a.name)]
@@ -62,11 +72,9 @@ def check_grantable(kind: str, spec: GrantSpec) -> None:
     shown = [a.name for a in meant if a.business_data]
     if Kind(kind).administers and spec.effect == Effect.ALLOW and shown:
         raise ValueError(f"an administrator's role shows no business data, as {shown[0]} does")
-
-
-def covers(granted: str, action: str) -> bool:
-    """Whether a grant of ``granted``, an action or a prefix ending in ``*``, speaks of ``action``."""
-    return action.startswith(granted[:-1]) if granted.endswith("*") else granted == action
+    foreign = [a for a in meant if a.kind not in {None, Kind(kind).value}]
+    if spec.effect == Effect.ALLOW and foreign:
+        raise ValueError(f"{foreign[0].name} belongs to roles of kind {foreign[0].kind}, not {Kind(kind).value}")
 
 
 def ensure_role(
@@ -91,7 +99,7 @@ def ensure_role(
     return role
 
 
-def add_grant(session: Session, role: Role, spec: GrantSpec) -> Grant:
+def add_grant(session: Session, role: Role, spec: GrantSpec, *, reason: str = "") -> Grant:
     """Give the role one more grant, unless it has the very same. The caller commits.
 
     Raises:
@@ -113,15 +121,15 @@ def add_grant(session: Session, role: Role, spec: GrantSpec) -> Grant:
     role.grants.append(grant)
     session.flush()
     detail = {"role": role.name, "action": spec.action, "effect": grant.effect, "scope": grant.scope, "line": spec.line}
-    audit.record(session, "core.grant.added", subject="core.role", key=role.id, detail=detail)
+    audit.record(session, "core.grant.added", subject="core.role", key=role.id, detail=detail, reason=reason)
     forget()
     return grant
 
 
-def remove_grant(session: Session, grant: Grant) -> None:
+def remove_grant(session: Session, grant: Grant, *, reason: str = "") -> None:
     """Take a grant away. The caller commits."""
     detail = {"role": grant.role.name, "action": grant.action, "effect": grant.effect, "scope": grant.scope}
-    audit.record(session, "core.grant.removed", subject="core.role", key=grant.role_id, detail=detail)
+    audit.record(session, "core.grant.removed", subject="core.role", key=grant.role_id, detail=detail, reason=reason)
     grant.role.grants.remove(grant)
     session.flush()
     forget()
@@ -137,7 +145,7 @@ def assign(
     valid_to: date | None = None,
     reason: str = "",
 ) -> UserRole:
-    """Give a user a role. Idempotent for the same role, place and first day. The caller commits.
+    """Give a user a role; one they hold already at that place from that day gets this last day. The caller commits.
 
     Raises:
         LookupError: there is no such role.
@@ -147,15 +155,17 @@ def assign(
     if role is None:
         raise LookupError(f"no role {role_name!r}")
     held = list(session.scalars(select(UserRole).where(UserRole.user_id == user_id)))
+    same = next((h for h in held if (h.role_id, h.org_id, h.valid_from) == (role.id, org_id, valid_from)), None)
+    if same is not None and same.valid_to == valid_to:
+        return same
     for other in held:
-        if (other.role_id, other.org_id, other.valid_from) == (role.id, org_id, valid_from):
-            return other
-        if _exclude(role, other.role) and _overlap(other, valid_from, valid_to):
+        if other is not same and _exclude(role, other.role) and _overlap(other, valid_from, valid_to):
             raise RoleConflict(f"{role.label} may not be held together with {other.role.label}")
-    given = UserRole(user_id=user_id, role_id=role.id, org_id=org_id, valid_from=valid_from, valid_to=valid_to)
+    given = same or UserRole(user_id=user_id, role_id=role.id, org_id=org_id, valid_from=valid_from)
+    given.valid_to = valid_to
     session.add(given)
     session.flush()
-    detail = {"role": role_name, "org_id": org_id}
+    detail = {"role": role_name, "org_id": org_id, "to": valid_to and valid_to.isoformat()}
     audit.record(session, "core.role.assigned", subject="core.user", key=user_id, detail=detail, reason=reason)
     forget()
     return given

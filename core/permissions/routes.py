@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from flask import Flask, abort, current_app, has_request_context, request
+from flask import Flask, current_app, has_request_context, request
 from flask_login import current_user
 
 from core.db.session import Access, CrmSession, new_session, request_session, unit, writing_session
@@ -98,8 +98,7 @@ def refuse_undeclared() -> None:
     view = current_app.view_functions.get(request.endpoint)
     declared = getattr(view, "crm_access", None) or getattr(getattr(view, "view_class", None), "crm_access", None)
     if view is not None and declared is None:
-        log.error("route %s declares no access; use requires(), signed_in() or public()", request.endpoint)
-        abort(500)
+        raise RuntimeError(f"route {request.endpoint} declares no access; use requires(), signed_in() or public()")
 
 
 # -- acting ------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from core.db.session import Access
 from core.i18n import CORE, label, listed
 from core.orgs.models import Organisation
 from core.permissions.decisions import Verdict, core_actions, decide, declared, held_by, in_reach, reading
-from core.permissions.models import Effect, Grant, Kind, Role, Scope
+from core.permissions.models import Effect, Kind, Role, Scope
 from core.permissions.reach import HeldGrant, reach
 
 
@@ -85,21 +85,27 @@ def _scope_label(scope: str) -> str:
     return str(labels[Scope(scope)])
 
 
-def holders_hint(action: str) -> str:
-    """Whom to ask for an action: the roles that grant it, then the security administrators', as people list them."""
+def grantors() -> str:
+    """Whom to ask for an action: the security administrators, who alone can grant one, as people list them."""
     with reading() as session:
-        rows = session.execute(
-            select(Role.label, Grant.action, Role.kind)
-            .join(Grant, Grant.role_id == Role.id)
-            .where(Grant.effect == "allow")
-            .order_by(Role.label)
-        ).all()
-        security = session.scalars(select(Role.label).where(Role.kind == "security").order_by(Role.label)).all()
-    known = declared(action)
-    granting = [
-        role
-        for role, pattern, kind in rows
-        if (action.startswith(pattern[:-1]) if pattern.endswith("*") else action == pattern)
-        and not (Kind(kind).administers and known is not None and known.business_data)
-    ]
-    return listed(dict.fromkeys([*granting, *security]), "or")
+        labels = session.scalars(select(Role.label).where(Role.kind == Kind.SECURITY.value).order_by(Role.label)).all()
+    return listed(labels, "or")
+
+
+def barred(user_id: int, action: str) -> bool:
+    """True when no grant could allow it, because the administrators are kept apart (三员分立)."""
+    holder, known = held_by(user_id), declared(action)
+    if known is None or not holder.administers:
+        return False
+    return known.business_data or known.kind not in {None, *holder.kinds}
+
+
+def speaks_for(user_id: int, action: str) -> bool:
+    """True when the user's roles grant the action, whether or not a module that is on declares it.
+
+    Never for administrators: what an action that nobody declares would show them is not known.
+    """
+    holder = held_by(user_id)
+    grants = holder.on(action)
+    usable = holder.active and not holder.administers
+    return usable and any(g.allows for g in grants) and all(g.allows for g in grants)

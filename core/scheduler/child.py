@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
@@ -32,12 +34,19 @@ class RunningJob:
         self.business_date: date = run.business_date
         self._fence = run.fence or 0
         self._job = run.job
+        self._sessions: WeakSet[Session] = WeakSet()
 
     def session(self) -> Session:
         """A session past row scope whose every commit first checks the leader's fencing token."""
         session = system_session(f"job {self._job}")
         event.listen(session, "before_commit", self._check)
+        self._sessions.add(session)
         return session
+
+    def close(self) -> None:
+        """Close what sessions the job left open, so that their locks do not keep its end from being written."""
+        for session in list(self._sessions):
+            session.close()
 
     def _check(self, session: Session) -> None:
         if not token_holds(session, LEASE, self._fence):
@@ -57,6 +66,8 @@ def run_one(run_id: int) -> str:
         known = declared().get(run.job)
         running = RunningJob(run)
     state, message = ("skipped", "its module is off") if known is None else _call(known[1], running)
+    if state == "killed":
+        return state  # whoever leads now finds the run without a process, ends it and queues it again
     with system_session("job end") as session:
         finish(session, run_id, state, message)
         session.commit()
@@ -65,7 +76,8 @@ def run_one(run_id: int) -> str:
 
 def _call(job: Job, running: RunningJob) -> tuple[str, str]:
     try:
-        job.run(running)
+        with closing(running):
+            job.run(running)
     except LostLease:
         return "killed", "another scheduler has taken over"
     except Exception as error:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.cron import CronTrigger
+import structlog
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from core.contract import Job
 from core.contract.protocols import runtime
 from core.db.types import now
+from core.scheduler import cron
 from core.scheduler.models import JobRow, Run
+
+log = structlog.get_logger(__name__)
 
 
 def declared() -> dict[str, tuple[str, Job]]:
@@ -26,8 +30,17 @@ def sync(session: Session, timezone: str) -> None:
     rows = {row.name: row for row in session.execute(select(JobRow)).scalars()}
     for name, (plugin, job) in declared().items():
         if name not in rows:
-            due = next_due(job.schedule, timezone) if job.schedule else None
-            session.add(JobRow(name=name, plugin=plugin, schedule=job.schedule, next_due=due))
+            rows[name] = JobRow(name=name, plugin=plugin, schedule=job.schedule)
+            session.add(rows[name])
+        row = rows[name]
+        if row.next_due is None and row.schedule and not cron.trouble(row.schedule):  # new, or its line was mended
+            row.next_due = next_due(row.schedule, timezone)
+
+
+def schedules(session: Session) -> dict[str, str | None]:
+    """The cron line in force for each declared job: what IT set, else what it was declared with; None for none."""
+    kept = {row.name: row.schedule for row in session.execute(select(JobRow)).scalars()}
+    return {name: kept.get(name, job.schedule) for name, (_, job) in declared().items()}
 
 
 def next_due(schedule: str, timezone: str, after: datetime | None = None) -> datetime | None:
@@ -36,15 +49,15 @@ def next_due(schedule: str, timezone: str, after: datetime | None = None) -> dat
     Raises:
         ValueError: the line is not a cron line.
     """
-    trigger = CronTrigger.from_crontab(schedule, timezone=ZoneInfo(timezone))
-    moment: datetime | None = trigger.get_next_fire_time(None, after or now())
+    moment: datetime | None = cron.trigger(schedule, timezone).get_next_fire_time(None, after or now())
     return moment
 
 
 def enqueue_due(session: Session, timezone: str) -> list[int]:
     """Queue a run for each job that fell due; the row's next due moment moves on in the same transaction.
 
-    A job that fell due while its plugin was off, or several times while no leader lived, gets one run, not many.
+    A job that fell due while its plugin was off, or several times while no leader lived, gets one run, not many. One
+    whose line cannot be read is not due again until the line is mended: it must not stop the others.
     """
     known = declared()
     moment = now()
@@ -52,7 +65,10 @@ def enqueue_due(session: Session, timezone: str) -> list[int]:
     queued = []
     for row in session.execute(due).scalars():
         assert row.schedule is not None  # the query asked for it  # noqa: S101
-        row.next_due = next_due(row.schedule, timezone, moment)
+        trouble = cron.trouble(row.schedule)
+        if trouble:
+            log.error("job_schedule_unreadable", job=row.name, schedule=row.schedule, why=trouble)
+        row.next_due = None if trouble else next_due(row.schedule, timezone, moment)
         if row.name in known:
             queued.append(enqueue(session, row.name, moment.astimezone(ZoneInfo(timezone)).date(), "schedule"))
     return queued
@@ -91,10 +107,14 @@ def finish(session: Session, run_id: int, state: str, message: str = "") -> bool
     return bool(cast(CursorResult[Any], ended).rowcount)
 
 
-def adopt(session: Session, fence: int) -> list[int]:
-    """Take back what an earlier leader left running: those runs are killed by its death, and are queued again."""
+def adopt(session: Session, fence: int, children: Collection[int] = ()) -> list[int]:
+    """Take back what is marked as running and is no child of the leader with this token: nobody works on it any more.
+
+    Such runs are ended as killed and queued again; the numbers of the new runs. A later leader's are left alone.
+    """
     again = []
-    for run in session.execute(select(Run).where(Run.state == "running", Run.fence < fence)).scalars():
+    left = select(Run).where(Run.state == "running", Run.fence <= fence, Run.id.not_in(list(children)))
+    for run in session.execute(left).scalars():
         run.state, run.ended_at, run.message = "killed", now(), "the scheduler that started it is gone"
         again.append(enqueue(session, run.job, run.business_date, "take-over", run.attempt))
     return again

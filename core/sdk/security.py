@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from core.db.masks import mask
 from core.db.session import ScopeError, write
 from core.extensions import db
+from core.monitoring.audit import SHORTEST_REASON
 from core.monitoring.audit import count as audit_count
 from core.monitoring.audit import record as audit
 from core.permissions import acting, can, explain, unscoped
@@ -19,7 +20,19 @@ from core.permissions import acting, can, explain, unscoped
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-__all__ = ["ScopeError", "acting", "audit", "audit_count", "can", "explain", "mask", "session", "unscoped", "write"]
+__all__ = [
+    "SHORTEST_REASON",
+    "ScopeError",
+    "acting",
+    "audit",
+    "audit_count",
+    "can",
+    "explain",
+    "mask",
+    "session",
+    "unscoped",
+    "write",
+]
 
 
 def session() -> Session:

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from datetime import date
 from typing import TYPE_CHECKING
 
+from core import permissions
 from core.extensions import db
-from core.warehouse import models, partitions
+from core.warehouse import holds, models, partitions
 from core.warehouse.datasets import Rows, query
 from core.warehouse.engine import warm
 from core.warehouse.feeds import UnknownDataset
@@ -33,7 +34,8 @@ __all__ = [
 
 
 def init_app(app: Flask) -> None:
-    """Nothing to set up: folders and the engine come with the first load or query."""
+    """Declare what it asks permission for. Folders and the engine come with the first load or query."""
+    permissions.declare(holds.RELEASE)
     app.extensions["crm.warehouse"] = app.config["CRM"].warehouse
 
 

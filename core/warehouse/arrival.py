@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -57,6 +57,21 @@ def deliveries(source: Source, instance: Path) -> list[Delivery]:
     return sorted(found, key=lambda d: (d.business_date, d.table.name, str(d.path)))
 
 
+def complete(there: Sequence[Delivery]) -> tuple[dict[str, Delivery], dict[str, str]]:
+    """Complete files of one day by table, and what is doubtful about tables that have a file and no complete one."""
+    ready: dict[str, Delivery] = {}
+    doubtful: dict[str, str] = {}
+    for delivery in there:
+        name = delivery.table.name
+        if sum(other.table == delivery.table for other in there) > 1:
+            doubtful[name] = _(" (several files)")
+        elif delivery.ready:
+            ready[name] = delivery
+        else:
+            doubtful[name] = _(" (control file)")
+    return ready, doubtful
+
+
 def _of_table(source: Source, table: Table, instance: Path) -> Iterator[Delivery]:
     pattern = str(resolve(source, instance) / table.file)
     days = re.compile(
@@ -71,6 +86,22 @@ def _of_table(source: Source, table: Table, instance: Path) -> Iterator[Delivery
         if day is not None:
             written = match.groupdict().get("day") or day.strftime(source.date_format)
             yield Delivery(source, table, day, path, _control(table.control, path, written))
+
+
+def strays(source: Source, instance: Path) -> list[Path]:
+    """Folders that stand where a day's should, with a file of the source in them, and whose name is no day."""
+    found: set[Path] = set()
+    for table in source.tables:
+        pattern = resolve(source, instance) / table.file
+        dated = [number for number, part in enumerate(pattern.parts[:-1]) if "{date}" in part]
+        if not dated:
+            continue
+        before, _date, after = pattern.parts[dated[0]].partition("{date}")
+        for name in glob.iglob("*".join(glob.escape(part) for part in str(pattern).split("{date}"))):
+            folder = Path(*Path(name).parts[: dated[0] + 1])
+            if _day(folder.name.removeprefix(before).removesuffix(after), source.date_format) is None:
+                found.add(folder)
+    return sorted(found)
 
 
 def _day(text: str, layout: str) -> date | None:

@@ -18,11 +18,11 @@ from core.contract import Feed
 from core.db.session import system_session
 from core.db.types import now
 from core.warehouse import engine, lateness, partitions, quarantine
-from core.warehouse.arrival import Delivery, LoadFailed, deliveries, verify
+from core.warehouse.arrival import Delivery, LoadFailed, complete, deliveries, strays, verify
 from core.warehouse.day import Day
 from core.warehouse.feeds import feeds
 from core.warehouse.models import Load, LoadState
-from core.warehouse.report import Notify, Report
+from core.warehouse.report import Notify, Outcome, Report
 from core.warehouse.sources import Source
 from core.warehouse.words import _
 
@@ -47,7 +47,10 @@ def run(
     with _alone():
         _clear()
         for source in sources:
-            there = deliveries(source, current_app.config["CRM"].instance)
+            instance = current_app.config["CRM"].instance
+            there = deliveries(source, instance)
+            for stray in strays(source, instance):
+                report.waiting.append(_("%(source)s: the name of %(path)s is no day", source=source.name, path=stray))
             _Source(source, known, report, notify or _silent).run(there, upto)
             with system_session("warehouse lateness") as session:
                 report.overdue += lateness.overdue(session, source, there, known.keys(), moment or now())
@@ -106,6 +109,7 @@ class _Source:
             session.commit()
         if missing:
             day.wait(_("waits for %(missing)s", missing=", ".join(missing)))
+            self._name_broken(day, due)
             return False
         before = [delivery for delivery in due if delivery.table.name in day.stuck]
         for delivery in before:
@@ -116,42 +120,48 @@ class _Source:
             day.stuck -= {n for n in day.stuck if partitions.published_load(session, self.source.name, n, day.day)}
         return True
 
+    def _name_broken(self, day: Day, due: Sequence[Delivery]) -> None:
+        """What is wrong with files that are there, while others are awaited: both can be sent again at once."""
+        for delivery in due:
+            try:
+                verify(delivery)
+            except (LoadFailed, OSError) as error:
+                name, state = delivery.table.name, LoadState.FAILED.value
+                self.report.loads.append(Outcome(self.source.name, name, day.day, state, message=str(error)))
+
     def _due(self, session: Session, day: Day, there: Sequence[Delivery]) -> tuple[list[Delivery], list[str]]:
         """What is to be loaded, and what is awaited."""
-        ready, doubtful = _ready(there)
+        ready, doubtful = complete(there)
         due: list[Delivery] = []
         absent: list[str] = []
+        untaken: list[tuple[str, str]] = []
         begun = False
         for table in self.source.tables:
             done = partitions.published_load(session, self.source.name, table.name, day.day)
             begun = begun or done is not None
             if table.feed not in self.known:
                 if table.name in ready and done is None:
-                    day.wait(_("%(table)s: no enabled module takes %(feed)s", table=table.name, feed=table.feed))
+                    untaken.append((table.name, table.feed))
             elif table.name in ready:
                 if done is None or _changed(ready[table.name], done):
                     due.append(ready[table.name])
             elif done is None and (table.name in doubtful or not table.optional):
                 absent.append(f"{table.name}{doubtful.get(table.name, '')}")
+        self._untaken(day, untaken, alone=not (begun or due or absent))
         if begun and absent:
             day.wait(_("waits for %(missing)s", missing=", ".join(absent)))
         # A day that is out already takes what is there: the rest was off, or not described, when it came.
         return due, [] if begun else absent
 
-
-def _ready(there: Sequence[Delivery]) -> tuple[dict[str, Delivery], dict[str, str]]:
-    """Complete files by table, and what is doubtful about tables that have a file and no complete one."""
-    ready: dict[str, Delivery] = {}
-    doubtful: dict[str, str] = {}
-    for delivery in there:
-        name = delivery.table.name
-        if sum(other.table == delivery.table for other in there) > 1:
-            doubtful[name] = _(" (several files)")
-        elif delivery.ready:
-            ready[name] = delivery
-        else:
-            doubtful[name] = _(" (control file)")
-    return ready, doubtful
+    def _untaken(self, day: Day, files: Sequence[tuple[str, str]], *, alone: bool) -> None:
+        """Tell of files no module takes. Nothing is wrong while others get in; ``alone``, the day has come in vain."""
+        if files and alone:
+            names = ", ".join(table for table, _feed in files)
+            why = _("nothing loaded: no enabled module takes %(tables)s", tables=names)
+            self.report.untaken.append(f"{self.source.name} {day.day.isoformat()}: {why}")
+            return
+        for table, feed in files:
+            day.wait(_("%(table)s: no enabled module takes %(feed)s", table=table, feed=feed))
 
 
 def _changed(delivery: Delivery, done: Load) -> bool:

@@ -23,7 +23,10 @@ _WRITTEN = re.compile("[\u2010-\u2027\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff
 
 
 def seems(path: Path, declared: str) -> str | None:
-    """The charset the file is probably in; None when nothing speaks against ``declared``. Reads its beginning only.
+    """The charset the file is probably in; None when nothing speaks against ``declared``.
+
+    Reads until ``LOOKED_AT`` lines beyond ASCII have been seen: the beginning of most files, all of one in ASCII, whose
+    only Chinese line may be the last.
 
     Raises:
         OSError, EOFError: the file cannot be read or decompressed.

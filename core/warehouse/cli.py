@@ -1,4 +1,4 @@
-"""``crm source``, ``crm batch`` and ``crm warehouse``. Exit codes: 0 done, 1 failed, 2 wrong use, 3 held."""
+"""``crm source``, ``crm batch``, ``crm warehouse``. Exits: 0 done, 1 failed, 2 wrong use, 3 held, late or untaken."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from core.db.session import system_session
+from core.permissions.cli_kit import operator
 from core.warehouse import descriptions, holds, partitions, quarantine
 from core.warehouse.batch import BatchBusy, run
 from core.warehouse.report import Report
@@ -100,19 +101,20 @@ def source_load(
     """Load what one source has delivered."""
     described, upto = _one(name), day.date() if day else None
     if let_pass:
-        _release(described, table, upto, by, reason)
+        _release(described, table, upto, by, reason, as_json)
     elif table or by or reason:
         raise click.UsageError("--table, --by and --reason go with --release")
     _run([described], upto, as_json, [])
 
 
-def _release(described: Source, table: str | None, day: date | None, by: str, reason: str) -> None:
+def _release(described: Source, table: str | None, day: date | None, by: str, reason: str, as_json: bool) -> None:
     if not by.strip() or not reason.strip():
         raise click.UsageError("--release needs --by and --reason: who looked at the file, and why it is right")
-    try:
-        count = holds.release(described.name, table, day, by, reason)
-    except holds.NobodyKnown:
-        raise click.UsageError(f"no active user {by!r}") from None
+    names = [one.name for one in described.tables]
+    if table is not None and table not in names:
+        raise click.UsageError(f"{described.name} has no table {table!r}; there are {', '.join(names)}")
+    operator(as_json, by, holds.RELEASE.name)
+    count = holds.release(described.name, table, day, reason)
     click.echo(f"released {count} held file{'' if count == 1 else 's'}", err=True)
 
 
@@ -137,7 +139,8 @@ def _run(sources: list[Source], upto: date | None, as_json: bool, problems: list
     for problem in problems:
         click.echo(problem, err=True)
     values = {
-        "loads": [asdict(outcome) for outcome in report.loads], "waiting": report.waiting, "overdue": report.overdue,
+        "loads": [asdict(outcome) for outcome in report.loads], "waiting": report.waiting, "untaken": report.untaken,
+        "overdue": report.overdue,
     }  # fmt: skip
     _say(values, as_json, lambda: _text(report))
     sys.exit(report.exit_code or (1 if problems else 0))
@@ -153,7 +156,7 @@ def _text(report: Report) -> str:
         + (f", {o.loaded:,} of {o.read:,} rows, {o.rejected:,} refused" if o.state == "published" else f": {o.message}")
         for o in report.loads
     ]
-    return "\n".join(lines + report.waiting + report.overdue) or "nothing new"
+    return "\n".join(lines + report.waiting + report.untaken + report.overdue) or "nothing new"
 
 
 @warehouse.command("status")

@@ -115,7 +115,9 @@ class Day:
         folder = _folder(attempt)
         folder.mkdir(parents=True, mode=0o700)
         progress = self._progress(attempt)
-        attempt.staged = stage(delivery, feed, verified, folder, lambda name: self._files(name, before), progress)
+        attempt.staged = stage(
+            delivery, feed, verified, folder, lambda name: self._files(name, attempt, before), progress
+        )
         progress(attempt.staged.rows_read)
         if not attempt.released:
             judge.weigh(attempt.staged, last)
@@ -126,8 +128,11 @@ class Day:
         name = f"{self.source.name} {self.day} {attempt.table}"
         return lambda rows: self.notify(name, rows)
 
-    def _files(self, feed: str, before: Sequence[Attempt]) -> list[str]:
-        """What a reference into ``feed`` is looked up in: this day's staged files, then what is published."""
+    def _files(self, feed: str, attempt: Attempt, before: Sequence[Attempt]) -> list[str]:
+        """What a reference into ``feed`` is looked up in: this day's staged files, then what is published.
+
+        A feed that refers to itself is looked up in the file being staged too, which ``stage`` sees to.
+        """
         self._let_nothing_pass(feed)
         fresh = {a.table: a.staged.file for a in before if a.staged and a.staged.feed.name == feed}
         mode = self.known[feed].mode if feed in self.known else "full"
@@ -135,7 +140,8 @@ class Day:
             old = partitions.published(session, feed, mode, self.day)
         kept = [p for p in old if p.legal_entity == self.source.legal_entity]
         # A fresh file stands in for the newest of a full table, and for the same day of an incremental one.
-        renewed = [p for p in kept if p.source == self.source.name and p.table in fresh]
+        coming = {*fresh, attempt.table}
+        renewed = [p for p in kept if p.source == self.source.name and p.table in coming]
         gone = {p.path for p in renewed if mode == "full" or p.business_date == self.day}
         return [str(path) for path in fresh.values()] + [
             str(engine.folder() / p.path) for p in kept if p.path not in gone
@@ -197,9 +203,9 @@ class Day:
         with system_session("warehouse load ended") as session:
             load = session.get_one(Load, attempt.load_id)
             quarantine.forget(session, [load.id])
-            session.execute(delete(Load).where(*publishing.superseded(load)))
             load.state, load.message, load.ended_at = state, message, now()
             load.sha256, load.released = attempt.sha256, attempt.released
+            session.execute(delete(Load).where(*publishing.superseded(load)))
             session.commit()
         self._tell(attempt, state, message)
 

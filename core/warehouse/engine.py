@@ -58,6 +58,21 @@ def run(sql: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ..
     return found
 
 
+def literal(value: str) -> str:
+    """``value`` as a text in a statement."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """``name`` as the name of a column in a statement."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def parquet(path: Path) -> str:
+    """What a statement reads the one Parquet file with."""
+    return f"read_parquet({literal(str(path))})"
+
+
 def warm(*, wait: bool = False) -> None:
     """Load the engine, once a process: in the background by default, so that the first question need not wait for it.
 
@@ -114,18 +129,14 @@ def _connect(config: Config) -> duckdb.DuckDBPyConnection:
     }
     base = duckdb.connect(":memory:", config=limits)
     for setting, value in (
-        ("temp_directory", f"'{_quoted(spill)}'"),
+        ("temp_directory", literal(str(spill))),
         ("autoinstall_known_extensions", "false"),
         ("autoload_known_extensions", "false"),
         ("preserve_insertion_order", "true"),
-        ("allowed_directories", f"['{_quoted(place)}/']"),
+        ("allowed_directories", f"[{literal(f'{place}/')}]"),
         # No statement reaches a file outside the warehouse, whatever it says.
         ("enable_external_access", "false"),
         ("lock_configuration", "true"),
     ):
         base.execute(f"SET {setting} = {value}")
     return base
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -14,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.warehouse import settings
-from core.warehouse.arrival import Delivery
+from core.warehouse.arrival import Delivery, complete
 from core.warehouse.models import Partition
 from core.warehouse.sources import Source
 from core.warehouse.words import _
@@ -31,7 +32,8 @@ def overdue(
     """A sentence for each business day of which something is late at ``moment``, and a warning in the log.
 
     A day is expected when it follows one that is published, or when part of it is there already. ``known`` are the
-    feeds somebody takes; files of others are not missed. After ``MOST`` days the rest is only counted.
+    feeds somebody takes; files of others are not missed. ``there`` is ordered by day. After ``MOST`` days
+    the rest is only counted.
     """
     if not source.watched:
         return []
@@ -39,12 +41,13 @@ def overdue(
     wanted = [table.name for table in source.tables if table.feed in known and not table.optional]
     statement = select(Partition.business_date, Partition.table_name).where(Partition.source == source.name)
     done = {(day, name) for day, name in session.execute(statement)}
-    state = {(d.business_date, d.table.name): d.ready for d in there}
+    begun = {day: complete(list(group)) for day, group in groupby(there, key=lambda d: d.business_date)}
     said = []
-    for day in _expected(source, {day for day, _name in state}, {day for day, _name in done}, moment, cut_off):
-        late = [name for name in wanted if (day, name) not in done and not state.get((day, name))]
+    for day in _expected(source, begun, {day for day, _name in done}, moment, cut_off):
+        ready, doubtful = begun.get(day, ({}, {}))
+        late = [name for name in wanted if (day, name) not in done and name not in ready]
         if late:
-            names = ", ".join(name + (_(" (control file)") if (day, name) in state else "") for name in late)
+            names = ", ".join(name + doubtful.get(name, "") for name in late)
             log.warning("delivery_overdue", source=source.name, business_date=day.isoformat(), tables=late)
             since = f"{day + timedelta(days=1)} {cut_off:%H:%M}"
             text = _("%(source)s %(day)s: overdue since %(since)s: ", source=source.name, day=day, since=since)

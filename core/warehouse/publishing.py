@@ -96,9 +96,14 @@ def publish(session: Session, staged: Sequence[Staged], loads: Sequence[int], pa
 
 
 def superseded(load: Load) -> tuple[ColumnElement[bool], ...]:
-    """Conditions on what earlier runs noted about the same file of the same day and is void once this load ends."""
+    """Conditions on what earlier runs noted about the same file of the same day and is void once this load ends.
+
+    What somebody released is void only once the bytes are known: a load that failed before it had seen them says
+    nothing about the file that was looked at.
+    """
     same = (Load.source == load.source, Load.table_name == load.table_name, Load.business_date == load.business_date)
-    return (*same, Load.state.in_([LoadState.FAILED, LoadState.HELD]), Load.id != load.id)
+    ended = (*same, Load.state.in_([LoadState.FAILED, LoadState.HELD]), Load.id != load.id)
+    return ended if load.sha256 else (*ended, Load.released.is_(False))
 
 
 def _apply(session: Session, item: Staged, number: int) -> None:
@@ -124,8 +129,8 @@ def _list(session: Session, item: Staged, load_id: int, path: str) -> None:
         .values(state=LoadState.REPLACED)
     )
     load = session.get_one(Load, load_id)
-    session.execute(delete(Load).where(*superseded(load)))
     load.state, load.sha256, load.ended_at = LoadState.PUBLISHED, item.source_sha256, now()
+    session.execute(delete(Load).where(*superseded(load)))
     load.rows_read, load.rows_loaded, load.rows_rejected = item.rows_read, item.rows, len(item.refusals)
     partition = session.scalars(
         select(Partition).where(

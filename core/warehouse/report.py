@@ -32,10 +32,14 @@ class Report:
 
     loads: list[Outcome] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    untaken: list[str] = field(default_factory=list)
+    """Days that are there, and of which nothing gets in because no module takes any of their files."""
     overdue: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """1 when a file failed, 3 when one is held or overdue, else 0. Waiting is no error."""
+        """1 when a file failed, 3 when one is held, overdue or a whole day untaken, else 0. Waiting is no error."""
         states = {outcome.state for outcome in self.loads}
-        return 1 if LoadState.FAILED in states else 3 if LoadState.HELD in states or self.overdue else 0
+        if LoadState.FAILED in states:
+            return 1
+        return 3 if LoadState.HELD in states or self.untaken or self.overdue else 0

@@ -20,17 +20,16 @@ from core.db.masks import mask
 from core.db.secrets import keyed_index
 from core.warehouse import engine
 from core.warehouse.arrival import Delivery, LoadFailed, Verified
+from core.warehouse.crosscheck import LINE, MOST_REFUSED, late
+from core.warehouse.engine import identifier, literal, parquet
 from core.warehouse.failpoints import reach
 from core.warehouse.feeds import feed_of
 from core.warehouse.partitions import secret, stored
-from core.warehouse.reading import LONGEST, digests, open_data, raw_lines
+from core.warehouse.reading import LONGEST, digests
 from core.warehouse.rows import Accepted, Refusal, read
 from core.warehouse.words import _
 
-MOST_REFUSED = 100_000
-"""Refused lines kept at most; a file with more is no such file, whatever its limit says."""
 ROW_GROUP = 20_000
-LINE = "_line"
 
 Progress = Callable[[int], None]
 
@@ -63,7 +62,8 @@ class Staged:
 
 
 References = Callable[[str], Sequence[str]]
-"""From a feed to the paths of the Parquet files its references are looked up in."""
+"""From a feed to the paths of the Parquet files its references are looked up in. For the feed of the file being
+staged these are the others: its own rows are looked up in any case."""
 
 
 def stage(
@@ -98,7 +98,7 @@ def stage(
     reach("rows_read")
     typed = _typed(feed, lines)
     refers = _referred(feed, typed)
-    refusals += _late(delivery, feed, typed, {column: references(feed_of(column)) for column in refers})
+    refusals += late(delivery, feed, typed, {column: references(feed_of(column)) for column in refers})
     _bearable(refusals)
     file, rows = _write(feed, typed, sorted({refusal.line for refusal in refusals}))
     typed.unlink()
@@ -158,27 +158,15 @@ def _typed(feed: Feed, lines: Path) -> Path:
     """The lines as an unsorted Parquet file, which the checks read several times."""
     target = lines.with_name("typed.parquet")
     columns = {LINE: "BIGINT", **stored(feed)}
-    types = ", ".join(f"{_text(name)}: {_text(kind)}" for name, kind in columns.items())
+    types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
     engine.run(
-        f"COPY (SELECT * FROM read_csv({_text(str(lines))}, columns = {{{types}}}, auto_detect = false, "
+        f"COPY (SELECT * FROM read_csv({literal(str(lines))}, columns = {{{types}}}, auto_detect = false, "
         "header = false, delim = ',', quote = '\"', escape = '\"', nullstr = '', parallel = false, "
         f"new_line = '\\n', max_line_size = {4 * LONGEST}, buffer_size = {16 * LONGEST})) "
-        f"TO {_text(str(target))} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP})"
+        f"TO {literal(str(target))} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP})"
     )
     lines.unlink()
     return target
-
-
-def _source(typed: Path) -> str:
-    return f"read_parquet({_text(str(typed))})"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _name(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"'
 
 
 def _referred(feed: Feed, typed: Path) -> list[Column]:
@@ -186,63 +174,23 @@ def _referred(feed: Feed, typed: Path) -> list[Column]:
     columns = [column for column in feed.columns if column.references]
     if not columns:
         return []
-    counts = engine.run(f"SELECT {', '.join(f'count({_name(c.name)})' for c in columns)} FROM {_source(typed)}")[0]
+    counts = engine.run(f"SELECT {', '.join(f'count({identifier(c.name)})' for c in columns)} FROM {parquet(typed)}")[0]
     return [column for column, count in zip(columns, counts, strict=True) if count]
-
-
-def _late(delivery: Delivery, feed: Feed, typed: Path, references: Mapping[Column, Sequence[str]]) -> list[Refusal]:
-    """Refusals that only all lines together show: keys that come again, references that lead nowhere."""
-    found: dict[int, tuple[str, str, str]] = {}
-    for (number,) in _repeated(feed, typed):
-        found[number] = ("duplicate_key", f"an earlier line has the same {', '.join(feed.key)}", feed.key[0])
-    for column, files in references.items():
-        for (number,) in _unresolved(column, typed, files):
-            message = f"{column.name} is in no row of {feed_of(column)}"
-            found.setdefault(number, ("unknown_reference", message, column.name))
-    return list(_with_bytes(delivery, found)) if found else []
-
-
-def _repeated(feed: Feed, typed: Path) -> list[tuple[Any, ...]]:
-    """Lines whose key an earlier one has."""
-    keys = ", ".join(_name(name) for name in feed.key)
-    same = " AND ".join(f"l.{_name(name)} = k.{_name(name)}" for name in feed.key)
-    # Counting first: numbering a million rows takes far more memory, and there is seldom anything to number.
-    several = f"SELECT {keys}, min({LINE}) AS first FROM {_source(typed)} GROUP BY {keys} HAVING count(*) > 1"
-    return engine.run(
-        f"SELECT {LINE} FROM {_source(typed)} AS l JOIN ({several}) AS k ON {same} AND l.{LINE} > k.first ORDER BY 1"
-    )
-
-
-def _unresolved(column: Column, typed: Path, files: Sequence[str]) -> list[tuple[Any, ...]]:
-    given = f"SELECT {LINE} FROM {_source(typed)} AS l WHERE {_name(column.name)} IS NOT NULL"
-    if not files:
-        return engine.run(given)
-    same = f"r.{_name(column.references.rpartition('.')[2])} = l.{_name(column.name)}"
-    there = f"SELECT 1 FROM read_parquet($files, union_by_name = true) AS r WHERE {same}"
-    return engine.run(f"{given} AND NOT EXISTS ({there})", {"files": list(files)})
-
-
-def _with_bytes(delivery: Delivery, found: Mapping[int, tuple[str, str, str]]) -> Iterator[Refusal]:
-    with open_data(delivery.path) as data:
-        for number, raw in raw_lines(data):
-            if number in found:
-                reason, message, column = found[number]
-                yield Refusal(number, raw, reason, message, column)
 
 
 def _write(feed: Feed, typed: Path, refused: Sequence[int]) -> tuple[Path, int]:
     """Sorted so that the facts of one account lie together, and so that the same file gives the same bytes."""
     target = typed.with_name("rows.parquet")
     order = [*(column.name for column in feed.columns if column.references), *feed.key, LINE]
-    columns = ", ".join(_name(name) for name in stored(feed))
+    columns = ", ".join(identifier(name) for name in stored(feed))
     engine.run(
-        f"COPY (SELECT {columns} FROM {_source(typed)} "
+        f"COPY (SELECT {columns} FROM {parquet(typed)} "
         f"WHERE {LINE} NOT IN (SELECT unnest(CAST($refused::JSON AS BIGINT[]))) "
-        f"ORDER BY {', '.join(map(_name, order))}) "
-        f"TO {_text(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})",
+        f"ORDER BY {', '.join(map(identifier, order))}) "
+        f"TO {literal(str(target))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})",
         {"refused": json.dumps(refused)},
     )
     with target.open("rb") as done:
         os.fsync(done.fileno())
-    rows = engine.run(f"SELECT count(*) FROM read_parquet({_text(str(target))})")[0][0]
+    rows = engine.run(f"SELECT count(*) FROM {parquet(target)}")[0][0]
     return target, int(rows)

@@ -14,7 +14,11 @@ from core.web.panels import panel_slot
 
 ACTIONS = (
     Action(
-        "core.recovery", "Use the recovery page", "Sees why modules fail, and switches them off", business_data=False
+        "core.recovery",
+        "Use the recovery page",
+        "Sees why modules fail, and switches them off",
+        business_data=False,
+        kind="system",
     ),
     Action("core.styleguide", "Open the style guide", "For those who write modules", business_data=False),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, current_app, flash, g, has_request_context, make_response, render_template, request, url_for
 from werkzeug.routing import BuildError
@@ -62,15 +61,6 @@ def link(endpoint: str, **values: Any) -> str:
         return url_for(endpoint, **values)
     except BuildError:
         return ""
-
-
-def local(target: str | None, otherwise: str = "/") -> str:
-    """``target`` when it is a path on this site, else ``otherwise``: a redirect must not lead people elsewhere."""
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
-        return otherwise
-    parts = urlsplit(target)
-    plain = not parts.scheme and not parts.netloc and "\\" not in target and target.isprintable()
-    return target if plain else otherwise
 
 
 def endpoint_exists(endpoint: str) -> bool:

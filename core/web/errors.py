@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from markupsafe import escape
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from core import permissions
+from core.auth.places import local
 from core.db.locking import Conflict
 from core.db.timeouts import took_too_long
 from core.extensions import db
 from core.i18n import CORE, N_, translator
 from core.monitoring.context import actor
-from core.web import access, conflict, shell
-from core.web.answer import is_htmx, local
+from core.web import access, conflict, shell, switched_off
+from core.web.answer import is_htmx
 from core.web.theme import AssetsMissing
 
 log = logging.getLogger(__name__)
@@ -132,6 +134,9 @@ def _http(error: HTTPException) -> Response:
     if error.response is not None:  # abort(response): somebody made the answer already
         return make_response(error.response)
     status = error.code or 500
+    off = _title_off() if status == 404 else ""
+    if off:
+        return answer(_off(off))
     own = error.description if "description" in vars(error) else ""
     response = answer(fault(status, str(own or ""), number=_number() if status >= 500 else ""))
     retry = getattr(error, "retry_after", None)
@@ -140,6 +145,24 @@ def _http(error: HTTPException) -> Response:
     if status == 405:
         response.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
     return response
+
+
+def _title_off() -> str:
+    try:
+        return switched_off.title_here()
+    except Exception:  # the database may be what failed
+        log.exception("cannot tell whose page this would be")
+        return ""
+
+
+def _off(module: str) -> Fault:
+    """A page that was there a moment ago: no more is told than its module's name, and what was typed is not lost."""
+    if switched_off.keep_form():
+        title = _("“%(module)s” is switched off; what you entered has been kept", module=module)
+        text = _("Once the module is on again, open the form: what you entered stands there. Nothing was saved yet.")
+        return Fault(404, title, text, "power")
+    title = _("“%(module)s” is switched off", module=module)
+    return Fault(404, title, _("Its pages are back once the system administrator switches it on."), "power")
 
 
 def _csrf(error: CSRFError) -> Response:
@@ -152,11 +175,17 @@ def _denied(error: permissions.Denied) -> Response:
     label = access.action_label(action)
     named = label if label == action else _("%(label)s (%(name)s)", label=label, name=action)
     facts = [(_("Missing permission"), named)]
-    facts.append((_("Whom to ask"), permissions.holders_hint(action) or _("The security administrator")))
+    facts.append((_("Whom to ask"), _whom_to_ask(action)))
     reasons = " ".join(str(r) for r in getattr(error, "reasons", ()) or ())
     if reasons:
         facts.append((_("Reason"), reasons))
     return answer(fault(403, facts=tuple(facts)))
+
+
+def _whom_to_ask(action: str) -> str:
+    if shell.signed_in() and permissions.barred(int(current_user.id), action):
+        return _("Nobody: administrators are kept apart from this, and nobody can change that")
+    return permissions.grantors() or _("The security administrator")
 
 
 def _conflict(error: Conflict) -> Response:

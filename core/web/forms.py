@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import has_request_context, request
+from flask import abort, has_request_context, request
 from flask_wtf.form import FlaskForm as _FlaskForm
 from wtforms import Field, ValidationError
 from wtforms.i18n import get_translations
@@ -71,7 +71,9 @@ class Form(TextForm):
         super().process(formdata, obj, data, *args, **kwargs)
         for name, field in self._fields.items():
             if has_request_context() and request.form.get(KEEP + name) == "theirs":
-                field.process(None, getattr(obj, name))  # no such attribute, or no obj: rather fail than save mine
+                if not hasattr(obj, name):
+                    abort(400)  # made by hand: no conflict page offers it; and never is mine saved in place of theirs
+                field.process(None, getattr(obj, name))
                 field.raw_data = [field.data or ""]
 
     @property
@@ -86,10 +88,18 @@ class NoIdentifiers:
 
     def __call__(self, form: Any, field: Field) -> None:
         """Raises ValidationError, which says where the number begins and ends without repeating it."""
-        found = found_in(field.data or "")
-        if found is not None:
-            text = _(
-                "“%(found)s” looks like the number of a document, phone, card or account, or a mail address. "
-                "This field is shown to everyone unmasked: take it out, then save again. The rest of your text is kept."
-            )
-            raise ValidationError(text % {"found": f"{found[:3]}…{found[-2:]}"})
+        told = identifying(field.data or "")
+        if told:
+            raise ValidationError(told)
+
+
+def identifying(typed: str) -> str:
+    """What to tell somebody whose free text holds an identifier; "" when it holds none."""
+    found = found_in(typed)
+    if found is None:
+        return ""
+    text = _(
+        "“%(found)s” looks like the number of a document, phone, card or account, or a mail address. "
+        "This field is shown to everyone unmasked: take it out, then save again. The rest of your text is kept."
+    )
+    return text % {"found": f"{found[:3]}…{found[-2:]}"}

@@ -12,6 +12,10 @@ from flask import Flask
 from flask_babel import get_timezone
 from jinja2 import Environment, TemplateNotFound
 from markupsafe import Markup
+from sqlalchemy import inspect
+from sqlalchemy.orm import Mapper
+
+from core.db.masks import mask
 
 MISSING = "—"
 MINUS = "−"
@@ -125,10 +129,21 @@ def cell(row: Any, key: str | Callable[[Any], Any]) -> Any:
         return key(row)
     if isinstance(row, Mapping):
         return row.get(key)
-    value = row
+    value = holder = row
     for name in key.split("."):
-        value = getattr(value, name, None)
-    return value
+        holder, value = value, getattr(value, name, None)
+    return masked(holder, name, value)
+
+
+def masked(holder: Any, name: str, value: Any) -> Any:
+    """A value as it may be shown: masked when ``holder`` is a row whose column ``name`` holds personal data (class C2).
+
+    A list that shows ``visit.party.name`` does not show what the customers' own list masks.
+    """
+    mapper = inspect(type(holder), raiseerr=False)
+    column = mapper.columns.get(name) if isinstance(mapper, Mapper) else None
+    data_class = "" if column is None else str(column.info.get("class", ""))
+    return mask(value, data_class) if data_class.startswith("C2") and isinstance(value, str) else value
 
 
 def stacked_top(series: Sequence[tuple[str, Sequence[Any]]]) -> Decimal:

@@ -38,7 +38,8 @@ def _note(title: Title, here: str, language: str) -> None:
     own = _said(title)
     known = next((tab.titles for tab in tabs.listed() if tab.url == here), {})
     if own and known.get(language) != own:
-        tabs.open({code: own if code == language else _said_in(code, title) for code in LANGUAGES}, here)
+        titles = {code: own if code == language else _said_in(code, title) for code in LANGUAGES}
+        tabs.open(titles, here, _subject())
 
 
 def _said_in(language: str, title: Title) -> str:
@@ -52,9 +53,18 @@ def _said(title: Title) -> str:
 
 
 def _address() -> str:
-    """The page's address without what was searched for: that may be somebody's document or phone number."""
-    kept = [(k, v) for k, v in request.args.items(multi=True) if k not in {references.FIELD, "cursor"}]
+    """The page's address without what was searched for, or any other document or phone number."""
+    told = [(k, v) for k, v in request.args.items(multi=True) if k not in {references.FIELD, "cursor"}]
+    kept = [(k, v) for k, v in told if references.harmless(k, v)]
     return request.path + (f"?{urlencode(kept)}" if kept else "")
+
+
+def _subject() -> str:
+    """What the pages that share a tab are about: the address up to the first variable of its route, such as a
+    customer's number. Empty for pages about nothing in particular, which each have their own."""
+    parts = request.url_rule.rule.split("/") if request.url_rule else []
+    variable = next((number for number, part in enumerate(parts) if "<" in part), None)
+    return "" if variable is None else "/".join(request.path.split("/")[: variable + 1])
 
 
 def _lasting() -> bool:

@@ -9,10 +9,11 @@ from flask import current_app
 from flask_login import current_user
 
 from core.i18n import CORE, translator
+from core.monitoring.audit import SHORTEST_REASON
 
 log = logging.getLogger(__name__)
 _ = translator(CORE)
-SHORTEST_REASON = 4
+LONGEST_REASON = 200
 
 
 def _host() -> Any:
@@ -32,6 +33,8 @@ def disable(name: str, reason: str) -> str:
         return _("There is no module of that name.")
     if len(reason) < SHORTEST_REASON:
         return _("Please give a reason of at least %(count)s characters.", count=SHORTEST_REASON)
+    if len(reason) > LONGEST_REASON:
+        return _("A reason has at most %(count)s characters.", count=LONGEST_REASON)
     try:
         _host().disable(name, by=str(current_user.username), reason=reason)
     except Exception as error:

@@ -10,14 +10,16 @@ from flask import Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from core.auth import references
+from core.auth.places import local
 from core.contract import SearchHit
 from core.contract.protocols import PluginFailed, runtime
 from core.db import text
 from core.i18n import CORE, label, translator
-from core.web.answer import is_fragment, local, render, toast
+from core.web.answer import is_fragment, render, toast
 
 _ = translator(CORE)
 
+HOOK = "crm_search"
 LIMIT = 20
 LONGEST = 100
 
@@ -72,7 +74,7 @@ def sections() -> list[Section]:
 
     crm = runtime()
     dispatch = cast(Any, crm.dispatch)  # asking one plugin by name is more than the protocol promises
-    able = [name for name in crm.snapshot().enabled if dispatch.implementation(name, "crm_search") is not None]
+    able = [name for name in crm.snapshot().enabled if dispatch.implementation(name, HOOK) is not None]
     found = [Section(name, label(name, plugin_title(name))) for name in able]
     return sorted(found, key=lambda section: section.title)
 
@@ -90,7 +92,7 @@ def section(plugin: str, query: str) -> Response:
         except PluginFailed:
             failed = True
     # A hit leads into this system, whatever a module says.
-    shown = [(hit, local(hit.url, "")) for hit in hits if isinstance(hit, SearchHit)]
+    shown = [(hit, local(hit.url, "")) for hit in hits]
     values: dict[str, Any] = {
         "section": about,
         "hits": shown,
@@ -105,5 +107,9 @@ def section(plugin: str, query: str) -> Response:
 
 def _ask(plugin: str, query: str) -> list[SearchHit]:
     dispatch = cast(Any, runtime().dispatch)
-    found = dispatch.invoke(dispatch.implementation(plugin, "crm_search"), {"query": query, "limit": LIMIT})
-    return list(found or ())[:LIMIT]
+    found = dispatch.invoke(dispatch.implementation(plugin, HOOK), {"query": query, "limit": LIMIT})
+    if found is None:
+        return []
+    if not (isinstance(found, list | tuple) and all(isinstance(hit, SearchHit) for hit in found)):
+        dispatch.refuse(plugin, HOOK, f"gave {found!r}; it must give a list of SearchHit")
+    return list(found)[:LIMIT]

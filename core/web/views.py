@@ -13,9 +13,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from core import i18n
 from core.auth import tabs
 from core.auth.forms import unstorable
+from core.auth.places import local
 from core.permissions import public, requires, signed_in
-from core.web import panels, recovery, search, shell, styles, theme
-from core.web.answer import is_htmx, local, render, toast
+from core.web import panels, recovery, search, shell, styles, switched_off, theme
+from core.web.answer import is_htmx, render, toast
+from core.web.forms import identifying
 
 _ = i18n.translator(i18n.CORE)
 blueprint = Blueprint("core", __name__)
@@ -71,7 +73,8 @@ def favicon() -> BaseResponse:
 @signed_in("the start page shows only modules the user may open")
 def home() -> Response:
     """Start page: the modules one may open."""
-    return render("core/home.html", modules=shell.shell().menu)
+    modules = shell.shell().menu
+    return render("core/home.html", modules=modules, off=[] if modules else switched_off.titles())
 
 
 @blueprint.get("/help")
@@ -183,7 +186,7 @@ def recovery_page() -> Response:
 def recovery_disable(plugin: str) -> BaseResponse:
     """Switch one plugin off, for a reason that is recorded."""
     reason = " ".join(request.form.get("reason", "").split())
-    problem = unstorable(reason) or recovery.disable(plugin, reason)
+    problem = unstorable(reason) or identifying(reason) or recovery.disable(plugin, reason)
     if problem:
         return render("core/recovery.html", status=422, plugins=recovery.plugins(), wrong=plugin, problem=problem)
     toast(_("Module %(name)s is off.", name=shell.plugin_title(plugin)))

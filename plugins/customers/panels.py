@@ -46,7 +46,8 @@ def transactions(key: str) -> PanelContent | None:
     if party is None:
         return None
     found = facts.transactions(party.id, facts.TransactionFilter(), limit=SHOWN)
-    values = _values(found, lines.transactions(found.rows))
+    numbers = facts.account_numbers(facts.accounts(party.id)) if found.rows else {}
+    values = _values(found, lines.transactions(found.rows, numbers))
     values["more"] = link("customers.transactions", party_id=party.party_id) if found.rows else ""
     return PanelContent(values, found.source, found.as_of, _("latest %(count)s", count=SHOWN) if found.next else "")
 

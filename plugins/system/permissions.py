@@ -9,5 +9,11 @@ SWITCH = "system.modules.switch"
 
 ACTIONS = (
     Action(VIEW, "View modules", "Which modules there are, their state and why.", business_data=False),
-    Action(SWITCH, "Switch modules on and off", "Each switch asks for a reason and is recorded.", business_data=False),
+    Action(
+        SWITCH,
+        "Switch modules on and off",
+        "Each switch asks for a reason and is recorded.",
+        business_data=False,
+        kind="system",
+    ),
 )

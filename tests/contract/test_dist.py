@@ -42,12 +42,17 @@ def crm(site: Path, tmp_path: Path, kit: ModuleType) -> Crm:
 
     def run(*words: str, code: int = 0, as_json: bool = True) -> Any:
         command = [sys.executable, "-m", "core.cli", *words, *(["--json"] if as_json else [])]
-        said = kit.run(*command, cwd=tmp_path, env=env, code=code)
+        said = kit.run(*command, cwd=tmp_path, env={**env, "LOGNAME": account(words)}, code=code)
         return json.loads(said.strip().splitlines()[-1]) if as_json else said
 
     run("migrate")
     run("seed", "--demo", as_json=False)
     return run
+
+
+def account(words: tuple[str, ...]) -> str:
+    """Each person works with an operating system account of their own."""
+    return words[words.index("--by") + 1] if "--by" in words else "nobody"
 
 
 def state(crm: Crm) -> str:

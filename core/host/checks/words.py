@@ -14,24 +14,7 @@ from jinja2.ext import extract_from_ast
 from core.config import ROOT
 from core.host.checks.source import Module, Plugin
 from core.host.checks.things import things
-
-_FUNCTIONS = ("_", "gettext", "ngettext", "pgettext", "lazy_gettext", "N_", "lazy")
-LABELLED = {
-    "Action": ("label", "help"),
-    "ScopeProvider": ("label",),
-    "MenuItem": ("label",),
-    "Panel": ("title",),
-    "Parameter": ("label", "help"),
-    "CodeTable": ("label", "items"),
-    "Job": ("label",),
-    "EventType": ("label",),
-    "HealthCheck": ("label",),
-    "Column": ("label",),
-    "Feed": ("label",),
-    "Dimension": ("label",),
-    "Measure": ("label",),
-    "Dataset": ("label",),
-}
+from core.host.messages import LABELLED, TRANSLATING
 
 
 def used(plugin: Plugin) -> dict[str, str]:
@@ -50,14 +33,13 @@ def _title(plugin: Plugin) -> Iterator[tuple[str, str]]:
 def _code(plugin: Plugin) -> Iterator[tuple[str, str]]:
     for module, call in plugin.each_call():
         name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-        if name in _FUNCTIONS:
-            for text in _texts(module, name, call.args):
+        if name in TRANSLATING:
+            for text in _texts(module, call.args[TRANSLATING[name]]):
                 yield text, module.at(call)
 
 
-def _texts(module: Module, function: str, arguments: list[ast.expr]) -> Iterator[str]:
-    wanted = {"ngettext": arguments[:2], "pgettext": arguments[1:2]}.get(function, arguments[:1])
-    for argument in wanted:
+def _texts(module: Module, arguments: list[ast.expr]) -> Iterator[str]:
+    for argument in arguments:
         value = module.value(argument)
         if isinstance(value, str):
             yield value
@@ -78,10 +60,9 @@ def _templates(plugin: Plugin) -> Iterator[tuple[str, str]]:
             tree = environment.parse(path.read_text("utf-8"))
         except (TemplateError, UnicodeDecodeError):
             continue  # the rule on syntax says so
-        for line, function, message in extract_from_ast(tree, _FUNCTIONS):
+        for line, function, message in extract_from_ast(tree, list(TRANSLATING)):
             texts = message if isinstance(message, tuple) else (message,)
-            chosen = texts[1:2] if function == "pgettext" else texts[:2] if function == "ngettext" else texts[:1]
-            yield from ((text, f"{plugin.relative(path)}:{line}") for text in chosen if text)
+            yield from ((text, f"{plugin.relative(path)}:{line}") for text in texts[TRANSLATING[function]] if text)
 
 
 def catalogue(file: Path) -> tuple[set[str], str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from core.host.checks.rules.names import NAMED
-from core.host.checks.words import LABELLED
+from core.host.messages import LABELLED
 
 if TYPE_CHECKING:
     from flask import Flask

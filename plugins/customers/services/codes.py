@@ -46,6 +46,7 @@ LOAN_STATUSES = {
     "OVERDUE": "Overdue",
     "SETTLED": "Settled",
 }
+SETTLED_LOANS = frozenset({"A", "SETTLED"})
 
 TABLES = (
     CodeTable("customers.party_kind", "Customer kind", KINDS),

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.sdk.warehouse import Range, Rows, query
+from plugins.customers.services import codes
 
 MOST = 2_000
 """Accounts, loans, cards and orders of one customer that are looked at. More are said to be more."""
@@ -19,11 +20,11 @@ MOST = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """A sum in one currency. ``missing`` accounts gave no balance; with all of them missing, so is the sum."""
+    """A sum in one currency. ``missing`` of the ``count`` gave no balance; with all of them missing, so is the sum."""
 
     currency: str
     amount: Decimal | None
-    accounts: int
+    count: int
     missing: int
 
 
@@ -102,6 +103,25 @@ def transactions(party_pk: int, asked: TransactionFilter, *, limit: int, after: 
 def loans(party_pk: int) -> Rows:
     """Loans on the customer's accounts, newest first."""
     return query("customers.loans", where={"party_id": party_pk}, order_by=("-date",), limit=MOST)
+
+
+def owed(loans: Rows, accounts: Accounts) -> list[Total]:
+    """What is owed on loans that are not settled, by the currency of their accounts ("" when that is not known).
+
+    Nothing when there are more loans than are looked at: a sum of some would be a wrong one.
+    """
+    currencies = {(row["legal_entity"], row["account_id"]): row["currency"] for row in accounts.rows}
+    rows = [
+        {"balance": row["balance"], "currency": currencies.get((row["legal_entity"], row["account_id"]), "")}
+        for row in loans.rows
+        if row["status"] not in codes.SETTLED_LOANS
+    ]
+    return [] if loans.next else totals_by_currency(rows)
+
+
+def account_numbers(accounts: Accounts) -> dict[tuple[str, str], str]:
+    """The last four digits of each account's number, by legal entity and account id; "" where the source gives none."""
+    return {(row["legal_entity"], row["account_id"]): (row["account_no"] or "")[-4:] for row in accounts.rows}
 
 
 def cards(party_pk: int) -> Rows:

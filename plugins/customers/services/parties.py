@@ -58,6 +58,12 @@ def found(session: Session, query: str, limit: int) -> Sequence[Party]:
     return session.scalars(statement).all()
 
 
+def numbers_found(session: Session, query: str, limit: int) -> list[str]:
+    """The customer numbers of at most ``limit`` customers the query finds, ascending."""
+    statement = select(Party.party_id).where(search.matching(query)).order_by(Party.party_id).limit(limit)
+    return list(session.scalars(statement))
+
+
 def xrefs(session: Session, party: Party) -> Sequence[Xref]:
     """The numbers the sources use for this customer."""
     statement = select(Xref).where(Xref.party_id == party.id).order_by(Xref.source, Xref.source_cust_id)

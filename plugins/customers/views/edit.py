@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Response, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -41,7 +43,7 @@ def _save(party_id: str, form: PartyForm) -> AnyResponse:
             abort_with(404, _("There is no customer of this number, or it is not among those you may see."))
         seen = str(form.version.data or "")
         mine = {"short_name": form.short_name.data, "remark": form.remark.data}
-        check_version(party, int(seen) if seen.isascii() and seen.isdigit() else 0, mine=mine)
+        check_version(party, int(seen) if re.fullmatch(r"[0-9]{1,18}", seen) else 0, mine=mine)
         changed = parties.edit(session, party, mine)
         if changed:
             detail = {field: {"before": before, "after": after} for field, (before, after) in changed.items()}

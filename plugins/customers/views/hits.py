@@ -18,9 +18,9 @@ def hits(query: str, limit: int) -> Iterable[SearchHit]:
     """Customers in the user's reach, masked."""
     if not query.strip() or not can(VIEW):
         return []
-    if not trail.may_look_up(query):
-        return [SearchHit(trail.too_many(), link("customers.index"), _("Customers"))]
     with acting(VIEW) as session:
+        if not trail.may_look_up(session, query):
+            return [SearchHit(trail.too_many(query), link("customers.index"), _("Customers"))]
         rows = lines.listing(session, parties.found(session, query, limit))
     return [_hit(row) for row in rows]
 

@@ -25,8 +25,8 @@ def index() -> Response:
     warm()  # who opens the list opens a customer next
     db = session()
     filters = _filters()
-    if not trail.may_look_up(filters.query):
-        abort_with(429, trail.too_many())
+    if not trail.may_look_up(db, filters.query):
+        abort_with(429, trail.too_many(filters.query))
     page = Page.of(parties.listing(db, filters), Party.id, session=db, sorts=parties.SORTS, default_sort="name")
     deliveries = parties.deliveries(db)
     entities = sorted({d.legal_entity for d in deliveries})

@@ -162,11 +162,12 @@ def accounts(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def transactions(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Transactions with labels; money that leaves is negative."""
+def transactions(rows: Iterable[Mapping[str, Any]], numbers: Mapping[tuple[str, str], str]) -> list[dict[str, Any]]:
+    """Transactions with labels and the end of their account's number; money that leaves is negative."""
     return [
         {
             **row,
+            "account_end": numbers.get((row["legal_entity"], row["account_id"]), ""),
             "signed": -row["amount"] if row["direction"] == "D" else row["amount"],
             "direction": _label(codes.DIRECTIONS, row["direction"]),
         }

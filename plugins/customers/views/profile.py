@@ -57,4 +57,5 @@ def figures(party_id: str) -> Response:
     """The figures at the head's end, fetched by themselves so that the page need not wait for the warehouse."""
     party = party_or_404(party_id)
     accounts, loans = facts.accounts(party.id), facts.loans(party.id)
-    return render("customers/figures.html", accounts=accounts, loans=loans)
+    owed = facts.owed(loans, accounts)
+    return render("customers/figures.html", accounts=accounts, loans=loans, loan_totals=owed)

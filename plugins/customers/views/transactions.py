@@ -36,7 +36,7 @@ def transactions(party_id: str) -> Response:
     ]
     return render(
         "customers/transactions.html",
-        rows=lines.transactions(found.rows) if found else [],
+        rows=lines.transactions(found.rows, facts.account_numbers(accounts)) if found else [],
         found=found,
         asked=asked,
         wrong=wrong,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
-from core.sdk.web import Form, translator
+from core.sdk.security import SHORTEST_REASON
+from core.sdk.web import Form, NoIdentifiers, translator
 
 _ = translator("system")
 
@@ -17,7 +18,8 @@ class SwitchForm(Form):
         _.lazy("Reason"),
         [
             InputRequired(message=_.lazy("Please give a reason.")),
-            Length(min=4, max=200, message=_.lazy("A reason has 4 to 200 characters.")),
+            Length(min=SHORTEST_REASON, max=200, message=_.lazy("A reason has 4 to 200 characters.")),
+            NoIdentifiers(),
         ],
-        description=_.lazy("Recorded with your name; others read it on this page."),
+        description=_.lazy("At least 4 characters. Recorded with your name; others read it on this page."),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 from sqlalchemy import Engine, event, func, select
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from core.approvals import service
 from core.approvals.models import Approval
 from core.db.base import CoreBase
+from core.monitoring import context
 from core.monitoring.models import AuditEntry
 from core.sdk.testing.recipes import engine_of
 
@@ -63,6 +65,24 @@ def test_nobody_decides_on_their_own(session: Session, name: str) -> None:
         with pytest.raises(service.OwnRequest):
             decide(session, request.id, by=name, reason="x")
     assert service.get(session, request.id).state == "pending"
+
+
+@pytest.mark.parametrize(
+    ("asked", "decides", "refused"),
+    [("cli:a", "cli:a", True), ("cli:a", "cli:b", False), ("10.0.0.1", "10.0.0.1", False), (None, None, False)],
+)
+def test_one_account_of_the_operating_system_is_one_person(
+    session: Session, asked: str | None, decides: str | None, refused: bool
+) -> None:
+    """Whatever two names were given; people behind one address of the network are not one person."""
+    service.register("test.rate", "Rate", None)
+    with context.acting_as(address=asked):
+        request = service.submit(session, "test.rate", "rate", by="ann")
+    with context.acting_as(address=decides):
+        for decide in (service.reject, service.approve) if refused else (service.approve,):
+            with pytest.raises(service.OwnRequest, match="account") if refused else nullcontext():
+                decide(session, request.id, by="bob", reason="x")
+    assert service.get(session, request.id).state == ("pending" if refused else "approved")
 
 
 def test_database_itself_refuses_one_person_in_both_roles(session: Session) -> None:

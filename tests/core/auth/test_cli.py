@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
+from sqlalchemy import select
 
 from core.auth import users
-from core.auth.cli import user
 from core.auth.state import short_read, short_write, state
+from core.monitoring.models import AuditEntry
 from core.orgs import staff, tree
 from core.orgs.models import Level
+from core.permissions.cli_users import user
 
 
 @pytest.fixture
@@ -72,6 +74,15 @@ def test_disable_and_enable(app: Flask, run: Any, enter: Any) -> None:
     assert listed["anna"]["signed_in_at"]
     assert run("enable", "anna").exit_code == 0
     enter()
+
+
+def test_entries_have_the_account_as_their_address(app: Flask, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "office-a")
+    for line in (("create", "carl"), ("disable", "carl", "--reason", "x"), ("enable", "carl"), ("password", "carl")):
+        assert run(*line).exit_code == 0
+    with app.app_context(), short_read() as session:
+        entries = session.execute(select(AuditEntry.address, AuditEntry.detail).order_by(AuditEntry.id)).all()
+    assert entries[-4:] == [("cli:office-a", {"by": "cli:office-a"})] * 4
 
 
 def test_wrong_use_and_unknown_users(run: Any) -> None:

@@ -227,3 +227,13 @@ def test_script_needs_a_session(app: Flask) -> None:
     app.config["WTF_CSRF_ENABLED"] = False
     answer = app.test_client().post("/session/draft", json={}, headers={"Accept": "application/json"})
     assert answer.status_code == 401
+
+
+def test_only_the_latest_are_kept_of_each_user(app: Flask, clock: Any, enter: Any) -> None:
+    enter()
+    with app.app_context(), short_write() as session:
+        drafts.save(session, 2, "/other", {"a": ["b"]}, state().clock())
+        for number in range(drafts.MOST + 3):
+            clock.forward(seconds=1)
+            drafts.save(session, 1, f"/page/{number}", {"a": ["b"]}, state().clock())
+    assert sorted(kept(app)) == sorted([(2, "/other"), *((1, f"/page/{n}") for n in range(3, drafts.MOST + 3))])

@@ -11,9 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select
 
 from core.auth import tabs, users
-from core.auth.models import UserSession
+from core.auth.models import User, UserSession
 from core.auth.state import short_read, short_write, state
 from core.extensions import db
+from core.monitoring.models import AuditEntry
+
+from .conftest import PASSWORD, csrf
 
 
 def why(app: Flask) -> list[str | None]:
@@ -176,6 +179,22 @@ def test_csrf_token_stays_for_the_same_user_coming_back(app: Flask, clock: Any, 
         assert after["csrf_token"] == old
 
 
+def test_signing_in_as_somebody_else_ends_the_session_before(app: Flask, enter: Any) -> None:
+    client = enter("anna")
+    cookie = client.get_cookie("crm_sid")
+    assert cookie is not None
+    sent = {"username": "boris", "password": PASSWORD, "csrf_token": csrf(client, "/note")}
+    assert client.post("/sign-in", data=sent).status_code == 303
+    assert client.get("/inside").text == "hello boris"
+    old = app.test_client()
+    old.set_cookie("crm_sid", cookie.value)
+    assert old.get("/inside").status_code == 302
+    with app.app_context(), short_read() as session:
+        anna = session.scalars(select(User.id).where(User.username == "anna")).one()
+        left = select(AuditEntry.user_id, AuditEntry.key).where(AuditEntry.action == "auth.signed_out")
+        assert session.execute(left).all() == [(anna, str(anna))]
+
+
 # -- ends --------------------------------------------------------------------------------------------------------------
 
 
@@ -289,6 +308,24 @@ def test_tabs_have_an_end(app: Flask, enter: Any) -> None:
             tabs.open({"en": f"Page {number}"}, f"/page/{number}")
         assert len(tabs.listed()) == tabs.MOST
         assert tabs.listed()[-1].title("en") == f"Page {tabs.MOST + 4}"
+
+
+def test_pages_opened_at_once_are_all_kept(app: Flask, enter: Any) -> None:
+    client = enter()
+    with client:
+        client.get("/inside")
+        assert tabs.listed() == []
+        with app.app_context(), short_write() as session:  # another page of the same reader, meanwhile
+            session.scalars(select(UserSession)).one().tabs = [{"titles": {"en": "Other"}, "url": "/other"}]
+        tabs.open({"en": "Page"}, "/page")
+        assert [tab.url for tab in tabs.listed()] == ["/other", "/page"]
+    with client:
+        client.get("/inside")
+        with app.app_context(), short_write() as session:
+            row = session.scalars(select(UserSession)).one()
+            row.tabs = [*row.tabs, {"titles": {"en": "Third"}, "url": "/third"}]
+        tabs.close("/page")
+        assert [tab.url for tab in tabs.listed()] == ["/other", "/third"]
 
 
 def test_tabs_of_nobody(app: Flask) -> None:

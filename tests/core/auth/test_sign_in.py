@@ -232,6 +232,24 @@ def test_a_network_of_addresses_counts_as_one(app: Flask) -> None:
         assert signin._keys("x", "::ffff:10.0.0.1") == signin._keys("x", "10.0.0.1")
 
 
+def test_a_locked_address_counts_against_nobody(app: Flask) -> None:
+    with app.app_context(), short_write() as session:
+        parameters.set(session, "auth.address_failures", 10, "test")
+        parameters.set(session, "auth.account_failures", 15, "test")
+    for number in range(6):
+        stranger = at(app, f"10.9.9.{number}")
+        for name in range(10):
+            attempt(stranger, f"name{number}-{name}", "Wrong-pass1")
+        with app.app_context(), short_read() as session:
+            rows = session.execute(select(SignInCounter.key, SignInCounter.failures).order_by(SignInCounter.key)).all()
+        for _ in range(5):
+            assert attempt(stranger, "anna", "Wrong-pass1").status_code == 429
+        with app.app_context(), short_read() as session:
+            after = select(SignInCounter.key, SignInCounter.failures).order_by(SignInCounter.key)
+            assert session.execute(after).all() == rows, "a refused try adds nothing"
+    assert attempt(at(app, "10.0.0.1"), "anna", PASSWORD).status_code == 303
+
+
 @pytest.mark.parametrize("value", [14, 201])
 def test_the_ceiling_is_bounded(app: Flask, value: int) -> None:
     with app.app_context(), short_write() as session, pytest.raises(ValueError, match="account_failures"):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
+
 import pytest
 
-from core.db.text import Flaw, cleaned, flaw
+from core.db.text import Flaw, cleaned, flaw, visible
 
 REFUSED = [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0)]
 REFUSED += [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xD800, 0xDBFF, 0xDC00, 0xDFFF]
@@ -25,9 +28,17 @@ def test_line_breaks_and_tabs_are_for_text_areas(code: int) -> None:
     assert cleaned(chr(code), lines=True) == chr(code)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "王海峰", "𠮷野家", "Zoë · 3–5 ￥", "\u200d👩‍💻", "\u3000全角", "\u00a0", "\ufffd"]
-)
+@pytest.mark.parametrize("text", ["", "王海峰", "𠮷野家", "Zoë · 3–5 ￥", "\u3000全角", "\u00a0", "\ufffd"])
 def test_what_people_write_is_left_alone(text: str) -> None:
     assert flaw(text) is None
     assert cleaned(text) == text
+
+
+def test_what_cannot_be_seen_stands_in_no_single_line() -> None:
+    for sign in (chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf"):
+        assert flaw(f"王{sign}") == Flaw(2, f"U+{ord(sign):04X}")
+        assert visible(f"1{sign}3{sign}9") == "139"
+
+
+def test_text_areas_take_what_joins_emoji() -> None:
+    assert flaw("\u200d👩\u200d💻", lines=True) is None

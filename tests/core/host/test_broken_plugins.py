@@ -101,6 +101,17 @@ def test_broken_plugin_is_named_and_costs_nobody_else(kind: str, start: StartHos
     assert state(host, "notes") == ("enabled", "")
 
 
+def test_the_check_tells_what_only_loading_shows(start: StartHost, shelf: Path) -> None:
+    from core.host.cli import plugin
+
+    put("bad/wrong_thing", shelf)
+    host = start()
+    checked = host.app.test_cli_runner().invoke(plugin, ["check", str(shelf / "wrecker")])
+    assert checked.exit_code == 1
+    assert "does not load" in checked.output
+    assert "MenuItem" in checked.output
+
+
 def _plugins(host):
     with host.app.app_context():
         return host.plugins()

@@ -171,6 +171,7 @@ GOOD = {
 VIEW = GOOD["views.py"]
 MODEL = GOOD["models.py"]
 TEMPLATE = GOOD["templates/visits/index.html"]
+HIT = "from core.sdk.hooks import SearchHit\n\n            return [SearchHit('A visit', '/', 'Never translated')]"
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
@@ -291,6 +292,8 @@ BREACHES = [
     ("CRM022", edit("plugin.py", "time_limit=600", "time_limit=0")),
     ("CRM022", edit("plugin.py", "time_limit=600", "time_limit=limit")),
     ("CRM022", edit("plugin.py", "0 2 * * *", "at night")),
+    ("CRM022", edit("plugin.py", "0 2 * * *", "0 2 * * moonday")),
+    ("CRM022", edit("plugin.py", "0 2 * * *", "0 99 * * *")),
     ("CRM022", edit("plugin.py", "time_limit=600", "time_limit=600, retries=99")),
     ("CRM023", add("plugin.py", "@hookimpl\ndef crm_health_checks():\n" + "    pass\n" * 95)),
     ("CRM023", add("plugin.py", "def helper():\n    pass")),
@@ -344,6 +347,25 @@ BREACHES = [
     ("CRM031", add("views.py", "from plugins.customers.api import nobody")),
     ("CRM031", add("views.py", "from plugins.absent.api import thing")),
     ("CRM031", edit("plugin.py", "from plugins.visits.views import bp", "from plugins.visits.view import bp")),
+    (
+        "CRM025",
+        edit("plugin.py", "return []", HIT),
+    ),
+    ("CRM025", add("views.py", "from core.sdk.web import lazy_ngettext\nlazy_ngettext('one thing', 'things', 2)")),
+    ("CRM031", add("views.py", "if 1:\n    import nothing_of_that_name")),
+    ("CRM031", add("views.py", "if 0:\n    pass\nelse:\n    import nothing_of_that_name")),
+    ("CRM031", add("views.py", "for _ in ():\n    with open('x'):\n        import nothing_of_that_name")),
+    ("CRM031", add("views.py", "import typing\nif not typing.TYPE_CHECKING:\n    import nothing_of_that_name")),
+    (
+        "CRM031",
+        add("views.py", "def f():\n    hidden = 1\n\n\nfrom plugins.visits.views import hidden as HIDDEN"),
+    ),
+    ("CRM031", add("views.py", "class C:\n    inside = 1\n\n\nfrom plugins.visits.views import inside as INSIDE")),
+    ("CRM031", add("views.py", "every = [one for one in ()]\nfrom plugins.visits.views import one as ONE")),
+    (
+        "CRM031",
+        add("views.py", "if TYPE_CHECKING:\n    import ast\nfrom plugins.visits.views import ast as AST"),
+    ),
 ]
 
 
@@ -354,6 +376,14 @@ BREACHES = [
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import nothing_of_that_name",
         "import os.path\nimport sys\nimport sqlalchemy.orm\nfrom core.sdk import security",
         "from . import models\nfrom .models import Visit as V\nfrom plugins.visits import services",
+        "import sys\nif sys.platform == 'win32':\n    import nothing_of_that_name",
+        "from importlib.util import find_spec\nif find_spec('nothing_of_that_name'):\n    import nothing_of_that_name",
+        "if 1:\n    a = 1\nelse:\n    b = 2\nfrom plugins.visits.views import a as A, b as B",
+        "try:\n    import ast\nexcept ImportError:\n    ast = None\nfrom plugins.visits.views import ast as AST",
+        "(a, *b), c = (1, 2), 3\nd: int = 4\nfrom plugins.visits.views import a as A, b as B, c as C, d as D",
+        "for n in ():\n    with open('x') as f:\n        m = 1\nfrom plugins.visits.views import n as N, f as F",
+        "if (size := 3) > 2:\n    pass\nfrom plugins.visits.views import size as SIZE",
+        "def later():\n    global made\n    made = 1\n\n\nfrom plugins.visits.views import made as MADE",
     ],
 )
 def test_imports_that_lead_somewhere_or_may_be_missing_are_no_breach(tmp_path: Path, lines: str) -> None:

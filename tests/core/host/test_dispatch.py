@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from core.contract import IntegrityEvent
 from core.contract.protocols import PluginFailed, runtime
@@ -16,6 +16,7 @@ from core.db.session import system_session
 from core.db.types import now
 from core.extensions import db
 from core.host import Host, SwitchRefused, dispatch, store
+from core.host.faults import Fault
 from core.host.hooks import Implementation
 from core.host.models import JournalRow
 
@@ -233,6 +234,18 @@ def test_old_events_go_once_everybody_has_been_told(host: Host) -> None:
         assert [row.payload["id"] for row in connection.execute(select(store.outbox))] == [2]
 
 
+def test_old_events_go_when_nobody_listens(host: Host) -> None:
+    deliver(host)
+    publish(host, 1, 2)
+    host.disable("visits", "sysadmin", "a test")
+    with store.writing(host.engine) as connection:
+        old = update(store.outbox).where(store.outbox.c.id == select(func.min(store.outbox.c.id)).scalar_subquery())
+        connection.execute(old.values(at=now() - timedelta(days=31)))
+    deliver(host)
+    with host.engine.connect() as connection:
+        assert [row.payload["id"] for row in connection.execute(select(store.outbox))] == [2]
+
+
 def test_two_processes_do_not_deliver_twice(host: Host) -> None:
     deliver(host)
     publish(host, *range(20))
@@ -344,3 +357,14 @@ def test_an_enabled_plugin_that_failed_once_is_told_again(visited: Host, monkeyp
     deliver(visited)
     assert journal(visited) == []
     assert visit_parties(visited) == ["P2"]
+
+
+def test_what_a_module_fails_with_is_kept_without_identifiers(start: StartHost) -> None:
+    host = start()
+    said = "ValueError: bad phone 139-1234-5678 of 11010519491231002X"
+    host.faults.note(Fault("visits", "crm_search", "raised", said, f"File views.py, line 7\n{said}"))
+    assert host.faults.flush() == 1
+    with store.reading(host.faults._engine) as connection:
+        row = connection.execute(select(store.faults.c.reason, store.faults.c.trace)).one()
+    kept = "ValueError: bad phone [removed] of [removed]"
+    assert tuple(row) == (kept, f"File views.py, line 7\n{kept}")

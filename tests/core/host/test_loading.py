@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask import Blueprint
 from sqlalchemy.orm import configure_mappers
 
-from core.contract import MenuItem
+from core.contract import Job, MenuItem
 from core.db.base import CoreBase, metadata
 from core.host import CORE_THINGS, Host
 from core.host.registry import RegistrationError, checked
@@ -176,6 +177,24 @@ def test_a_registration_hook_gives_a_list_of_its_things(answer: object) -> None:
     with pytest.raises(RegistrationError, match="crm_menus gave"):
         checked("crm_menus", answer)
     assert checked("crm_menus", None) == ()
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"schedule": "0 2 * * moonday"}, "schedule"),
+        ({"schedule": 5}, "schedule"),
+        ({"time_limit": None}, "time_limit"),
+        ({"time_limit": 0}, "time_limit"),
+        ({"retries": "2"}, "retries"),
+    ],
+)
+def test_a_job_the_scheduler_could_not_run_breaks_its_own_plugin(
+    start: StartHost, values: dict[str, object], named: str
+) -> None:
+    registry = start().registry
+    with pytest.raises(RegistrationError, match=f"job 'x.work': {named}"):
+        registry.check("x", "crm_jobs", [replace(Job("x.work", "Work", print, "0 2 * * 0", 60), **values)])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 import core.orgs.models
 import core.parameters.models
@@ -29,7 +29,7 @@ from core.extensions import db
 from core.host import Host, kinds, migrations, purge
 from core.host.cli import migrate, plugin
 from core.host.schema import backup
-from core.permissions import assign, declare, ensure_role
+from core.permissions import Role, assign, declare, ensure_role
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "plugins"
 pytestmark = pytest.mark.database("empty")
@@ -58,8 +58,9 @@ def host(start: Callable[..., Host], database_url: str) -> Iterator[Host]:
             people = [User(username=name, active=name != "gone") for name in ("ann", "bob", "carl", "gone")]
             session.add_all(people)
             session.flush()
-            for person, action in zip(people, ("core.recovery", kinds.APPROVE.name), strict=False):
-                ensure_role(session, f"of_{person.username}", "R", grants=[action])
+            held = (("core.recovery", "system"), (kinds.APPROVE.name, "security"))
+            for person, (action, kind) in zip(people, held, strict=False):
+                ensure_role(session, f"of_{person.username}", "R", kind, [action])
                 assign(session, person.id, f"of_{person.username}")
             session.commit()
         for name in ("depot", "depot_ext", "parcels"):
@@ -272,15 +273,20 @@ def test_running_job_is_waited_for(host: Host) -> None:
 # -- the command line ------------------------------------------------------------------------------------------------
 
 
-def test_command_asks_waits_and_carries_out(host: Host, run: Run) -> None:
+def test_command_asks_waits_and_carries_out(host: Host, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     without_parcels(host)
+    monkeypatch.setenv("LOGNAME", "office-a")
     assert run("plugin", "purge", "depot").exit_code == 0
     assert run("plugin", "purge", "depot", "--by", "ann").exit_code == 2, "no reason given"
     asked = run("plugin", "purge", "depot", "--by", "ann", "--reason", "old", json_=True)
     assert asked.exit_code == 3
     number = str(asked.answer["request"])  # type: ignore[attr-defined]
+    same = run("plugin", "purge", "depot", "--approve", number, "--by", "bob", json_=True)
+    assert (same.exit_code, "cli:office-a" in same.answer["error"]) == (1, True)  # type: ignore[attr-defined]
+    monkeypatch.setenv("LOGNAME", "office-b")
     with system_session("she may decide, but not about her own") as session:
-        ensure_role(session, "of_ann", "R", grants=[kinds.APPROVE.name])
+        session.scalars(select(Role).where(Role.name == "of_ann")).one().kind = "security"
+        ensure_role(session, "of_ann", "R", "security", [kinds.APPROVE.name])
         session.commit()
     own = run("plugin", "purge", "depot", "--approve", number, "--by", "ann", json_=True)
     assert own.exit_code == 1
@@ -291,6 +297,7 @@ def test_command_asks_waits_and_carries_out(host: Host, run: Run) -> None:
     assert done.exit_code == 0
     file = done.answer["backup"]  # type: ignore[attr-defined]
     assert "depot_box" not in inspect(host.engine).get_table_names()
+    sql(host, "UPDATE core_role SET kind = 'system' WHERE name = 'of_ann'")
     back = run("plugin", "purge", "depot", "--restore", file, "--by", "ann")
     assert back.exit_code == 0
     assert rows(host, "SELECT count(*) FROM depot_box") == [(2,)]
@@ -349,13 +356,19 @@ def test_audit_names_the_person_and_the_account(host: Host, run: Run) -> None:
     assert rows(host, "SELECT changed_by FROM core_plugin WHERE name = 'parcels'") == [("ann",)]
 
 
-def test_nobody_need_be_named_while_nobody_holds_it(host: Host, run: Run) -> None:
-    sql(host, "UPDATE core_user SET active = false")
+def test_somebody_is_named_once_anybody_ever_held_it(host: Host, run: Run) -> None:
+    """Neither the last holder's end nor that of all people, roles and grants opens the way in again."""
+    line = ("plugin", "disable", "parcels", "--reason", "first day")
+    for ends in ("UPDATE core_user SET active = false", "DELETE FROM core_user_role", "DELETE FROM core_grant"):
+        sql(host, ends)
+        assert run(*line).exit_code == 2, ends
+
+
+def test_nobody_need_be_named_before_anybody_held_it(host: Host, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.host.cli_kit.SWITCH", ("core.unheld",))
     assert run("plugin", "disable", "parcels", "--reason", "first day").exit_code == 0
     found = rows(host, "SELECT user_id, address FROM core_audit WHERE action = 'plugin.disabled' ORDER BY id")
     assert found[-1] == (None, f"cli:{getpass.getuser()}")
-    sql(host, "DELETE FROM core_user_role", "DELETE FROM core_user")
-    assert run("plugin", "enable", "parcels").exit_code == 0
 
 
 def test_command_migrate_reports_the_failing_one_and_goes_on(

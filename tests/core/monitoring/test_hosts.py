@@ -15,8 +15,13 @@ def test_this_machines_own_names_are_served(app: Flask, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "evil.example:8000", "[::2]", "127.0.0.1.evil.example", "", "@"]
-)
+    "host",
+    [
+        "evil.example", "localhost.evil.example", "evil.example:8000", "[::2]", "127.0.0.1.evil.example", "", "@",
+        "localhost:80@evil.example", "localhost:\\evil.example", "localhost:8000/evil", "localhost:", "[::1]evil",
+        "localhost:8000000",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("path", ["/sign-in", "/healthz", "/no/such/page", "/assets/default/ui.css"])
 def test_any_other_name_is_refused_in_plain_words(app: Flask, host: str, path: str) -> None:
     answer = app.test_client().get(path, headers={"Host": host})

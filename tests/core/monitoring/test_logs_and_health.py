@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from typing import Any
@@ -87,11 +88,23 @@ def test_each_request_has_a_number(app: Flask, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(
     ("given", "taken"),
-    [("proxy-12345.abc", True), ("short", False), ("x" * 65, False), ("with blanks in it", False), ("<script>", False)],
+    [
+        ("proxy-12345-abc", True),
+        ("short", False),
+        ("x" * 65, False),
+        ("with blanks in it", False),
+        ("a.b_c.d_e", False),
+    ],
 )
 def test_a_proxys_number_is_taken_when_sane(app: Flask, given: str, taken: bool) -> None:
+    app.config["CRM"] = dataclasses.replace(app.config["CRM"], trusted_proxies=1)
     got = app.test_client().get("/healthz", headers={"X-Request-ID": given}).headers["X-Request-ID"]
     assert (got == given) is taken
+
+
+def test_without_a_proxy_nobody_chooses_the_number(app: Flask) -> None:
+    given = "proxy-12345-abc"
+    assert app.test_client().get("/healthz", headers={"X-Request-ID": given}).headers["X-Request-ID"] != given
 
 
 def test_log_line_has_the_route_and_no_query(app: Flask, capsys: pytest.CaptureFixture[str]) -> None:

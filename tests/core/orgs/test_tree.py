@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
@@ -13,6 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from core.db.base import metadata
+from core.db.types import today
 from core.monitoring.models import AuditEntry
 from core.orgs import staff, tree
 from core.orgs.models import Employee, Level, Organisation, Placement, Post
@@ -179,10 +182,52 @@ def test_posts_over_time(session: Session) -> None:
         staff.hire(session, "e1", "李静", orgs["O1"], title="柜员", on=BEGIN)
     staff.appoint(session, person, orgs["O2"], "兼职", on=date(2021, 1, 1))
     staff.appoint(session, person, orgs["S1"], "借调", on=date(2023, 1, 1))
-    staff.transfer(session, person, orgs["S2"], "客户经理", on=date(2022, 1, 1))
+    staff.transfer(session, person, orgs["S2"], "客户经理", on=date(2022, 1, 1), today=TODAY)
     assert person.org_id == orgs["S2"].id
     assert [p.title for p in staff.posts(session, person.id, date(2021, 6, 1))] == ["柜员", "兼职"]
     assert [p.title for p in staff.posts(session, person.id, date(2024, 1, 1))] == ["客户经理"]
+
+
+def test_a_transfer_is_entered_when_its_day_has_come(session: Session) -> None:
+    orgs = bank(session)
+    person = staff.hire(session, "e1", "李静", orgs["O1"], title="柜员", on=BEGIN)
+    with pytest.raises(OrgError, match="has not come yet"):
+        staff.transfer(session, person, orgs["S2"], "客户经理", on=TODAY + timedelta(1), today=TODAY)
+    assert person.org_id == orgs["O1"].id
+    assert [post.title for post in staff.posts(session, person.id, TODAY + timedelta(1))] == ["柜员"]
+
+
+def test_whoever_leaves_later_keeps_a_place_open_till_then(session: Session) -> None:
+    orgs = bank(session)
+    last = TODAY - timedelta(days=2)
+    staff.leave(session, staff.hire(session, "e1", "李静", orgs["O1"], title="柜员", on=BEGIN), on=last)
+    with pytest.raises(OrgError, match="people still work"):
+        tree.close(session, orgs["O1"], last - timedelta(1), today=TODAY)
+    tree.close(session, orgs["O1"], last, today=TODAY)
+
+
+def test_a_post_that_ends_later_keeps_a_place_open_till_then(session: Session) -> None:
+    orgs = bank(session)
+    person = staff.hire(session, "e1", "李静", orgs["O1"], title="柜员", on=BEGIN)
+    staff.transfer(session, person, orgs["S2"], "客户经理", on=TODAY, today=TODAY)
+    with pytest.raises(OrgError, match="people still work"):
+        tree.close(session, orgs["O1"], TODAY - timedelta(2), today=TODAY)
+    tree.close(session, orgs["O1"], TODAY - timedelta(1), today=TODAY)
+
+
+def test_the_day_is_the_banks_and_not_the_servers(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Flask("orgs_test")
+    app.config["CRM"] = SimpleNamespace(timezone="Asia/Shanghai")
+    monkeypatch.setattr("core.db.types.now", lambda: datetime(2026, 3, 1, 16, 30, tzinfo=UTC))
+    orgs, day = bank(session), date(2026, 3, 2)
+    person = staff.hire(session, "e1", "李静", orgs["S2"], title="柜员", on=BEGIN)
+    with app.app_context():
+        assert today() == day
+        with pytest.raises(OrgError, match="has not come yet"):
+            tree.move(session, orgs["S1"], orgs["B2"], day + timedelta(1))
+        tree.move(session, orgs["S1"], orgs["B2"], day)
+        staff.transfer(session, person, orgs["S1"], "柜员", on=day)
+    assert orgs["S1"].parent_id == orgs["B2"].id and person.org_id == orgs["S1"].id
 
 
 def test_by_code(session: Session) -> None:

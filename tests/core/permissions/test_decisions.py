@@ -190,6 +190,17 @@ def test_validity_of_a_role(world: Any) -> None:
     assert world.verdict(2)
 
 
+def test_a_role_that_is_held_gets_the_last_day_it_is_given_anew(world: Any) -> None:
+    """Whoever limits a role must not be told that it is done while it goes on."""
+    world.role("all", ACTION, user=2)
+    world.role("all", user=2, valid_to=today() - timedelta(days=1))
+    assert not world.verdict(2)
+    world.role("all", user=2, valid_to=None)
+    assert world.verdict(2)
+    with system_session("test") as s:
+        assert len(s.scalars(select(UserRole).where(UserRole.user_id == 2)).all()) == 1
+
+
 def test_a_disabled_user_may_nothing(world: Any) -> None:
     world.role("all", ACTION, user=8)
     assert not world.verdict(8)
@@ -211,6 +222,11 @@ def test_actions_of_the_core(world: Any) -> None:
     world.role("all", "core.test.do", user=2)
     assert world.verdict(2, "core.test.do")
     assert permissions.declared("core.test.do").label == "Do"
+
+
+def test_an_administrators_action_shows_no_business_data() -> None:
+    with pytest.raises(ValueError, match="business_data=False"):
+        Action("core.test.do", "Do", kind="system")
 
 
 def test_vetoes(world: Any) -> None:
@@ -351,15 +367,31 @@ def test_own_rows_and_the_whole_bank_name_no_place(world: Any) -> None:
     )
 
 
-def test_whom_to_ask_is_listed_as_the_reader_lists_things(world: Any) -> None:
+def test_whom_to_ask_are_those_who_can_grant_it_and_not_those_who_hold_it(world: Any) -> None:
     world.role("rm", GrantSpec("crm.customer.*"))
-    world.role("denied", GrantSpec(ACTION, "bank", "deny"))
     world.role("sys", "*", kind="system")
     world.role("sec", kind="security")
-    assert permissions.holders_hint(ACTION) == "Rm or Sec"
-    assert permissions.holders_hint("crm.modules.switch") == "Sys or Sec"
+    assert permissions.grantors() == "Sec"
     world.role("chief", GrantSpec(ACTION))
-    assert permissions.holders_hint(ACTION) == "Chief, Rm, or Sec"
+    world.role("other", kind="security")
+    assert permissions.grantors() == "Other or Sec"
+
+
+def test_nobody_can_give_an_administrator_what_is_kept_apart(world: Any) -> None:
+    world.role("sys", "*", kind="system", user=2)
+    assert permissions.barred(2, ACTION)
+    assert not permissions.barred(2, "crm.modules.switch")
+    assert not permissions.barred(4, ACTION)
+
+
+def test_roles_speak_for_actions_of_modules_that_are_off(world: Any) -> None:
+    world.role("rm", GrantSpec("visits.*"), user=2)
+    world.role("sys", GrantSpec("visits.*"), kind="system", user=4)
+    assert permissions.speaks_for(2, "visits.visit.view")
+    assert not permissions.speaks_for(2, "sales.lead.view")
+    assert not permissions.speaks_for(4, "visits.visit.view")
+    world.role("no", GrantSpec("visits.visit.view", "bank", "deny"), user=2)
+    assert not permissions.speaks_for(2, "visits.visit.view")
 
 
 @pytest.mark.parametrize(

@@ -2,87 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from core.config import load
-from core.contract import Job
-from core.contract.protocols import Runtime
-from core.db import session as db_session
-from core.db.base import metadata
 from core.db.session import system_session
 from core.db.types import now
-from core.extensions import db
 from core.scheduler import lease, runs
 from core.scheduler.child import LEASE, LostLease, RunningJob, run_one
-from core.scheduler.leader import Leader
-from core.scheduler.models import JobRow, Lease, Run
+from core.scheduler.models import JobRow, Run
 
-
-class Jobs:
-    """A registry that knows jobs only."""
-
-    def __init__(self) -> None:
-        self.jobs: list[tuple[str, Job]] = []
-
-    def of(self, hook: str, snapshot: Any = None) -> tuple[tuple[str, Any], ...]:
-        return tuple(self.jobs) if hook == "crm_jobs" else ()
-
-
-@pytest.fixture
-def jobs() -> Jobs:
-    return Jobs()
-
-
-@pytest.fixture
-def app(tmp_path: Path, jobs: Jobs) -> Iterator[Flask]:
-    config = load({"instance": tmp_path, "testing": True}, environ={})
-    app = Flask("scheduler")
-    app.config.update(CRM=config, SQLALCHEMY_DATABASE_URI=config.database_url, SECRET_KEY="x" * 32)
-    db.init_app(app)
-    db_session.init_app(app)
-    dispatch = SimpleNamespace(deliver=lambda limit=100: [])
-    app.extensions["crm"] = Runtime(jobs, dispatch, lambda: None)  # type: ignore[arg-type]
-    with app.app_context():
-        metadata.create_all(db.engine, tables=[t.__table__ for t in (Lease, JobRow, Run)])  # type: ignore[misc]
-        yield app
-        db.engine.dispose()
-
-
-def add(jobs: Jobs, name: str = "a.work", **values: Any) -> None:
-    given = {"run": lambda run: None, "schedule": "0 2 * * *", "time_limit": 60, **values}
-    jobs.jobs.append(("a", Job(name, name, **given)))
-
-
-def state_of(run_id: int) -> Run:
-    with system_session("test") as session:
-        return session.execute(select(Run).where(Run.id == run_id)).scalar_one()
-
-
-def queue(app: Flask, name: str = "a.work") -> int:
-    with system_session("test") as session:
-        runs.sync(session, "Asia/Shanghai")
-        run_id = runs.enqueue(session, name, date(2026, 11, 20), "test")
-        session.commit()
-    return run_id
-
-
-def claim(fence: int = 1) -> list[int]:
-    with system_session("test") as session:
-        claimed = [run.id for run in runs.claim(session, fence)]
-        session.commit()
-    return claimed
+from .conftest import Jobs, add, claim, queue, state_of
 
 
 class TestLease:
@@ -227,65 +160,33 @@ class TestChild:
             session.rollback()
         assert state_of(run_id).message == ""
 
+    def test_a_run_that_lost_its_lease_is_left_to_whoever_leads_now(self, app: Flask, jobs: Jobs) -> None:
+        def lose(run: Any) -> None:
+            raise LostLease("a.work")
 
-def sleeper(seconds: int) -> tuple[str, ...]:
-    return (sys.executable, "-c", f"import time; time.sleep({seconds})")
-
-
-def wait_until(true: Any, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-
-
-class TestLeader:
-    def test_a_job_that_never_ends_is_killed(self, app: Flask, jobs: Jobs) -> None:
-        add(jobs, time_limit=1)
+        add(jobs, run=lose)
         run_id = queue(app)
-        leader = Leader(app, command=sleeper(600))
-        leader.tick()
-        process = leader.children[run_id].process
-        leader.children[run_id].deadline = time.monotonic() - 1
-        leader.tick()
-        assert process.poll() == -signal.SIGKILL
-        ended = state_of(run_id)
-        assert (ended.state, ended.message) == ("killed", "over its time limit")
-
-    def test_a_child_that_dies_is_recorded_and_tried_again(self, app: Flask, jobs: Jobs) -> None:
-        add(jobs, retries=1)
-        run_id = queue(app)
-        leader = Leader(app, command=sleeper(600))
-        leader.tick()
-        os.kill(leader.children[run_id].process.pid, signal.SIGKILL)
-        wait_until(lambda: leader.children[run_id].process.poll() is not None)
-        leader.tick()
-        assert state_of(run_id).state == "failed"
-        assert state_of(run_id + 1).attempt == 2
-        leader.stop()
-
-    def test_only_the_elected_one_starts_jobs(self, app: Flask, jobs: Jobs) -> None:
-        add(jobs)
-        first, second = Leader(app, command=sleeper(600)), Leader(app, command=sleeper(600))
-        first.tick()
-        run_id = queue(app)
-        second.tick()
-        assert second.token is None and not second.children
-        first.tick()
-        assert run_id in first.children
-        first.stop()
-        second.tick()
-        assert second.token is not None, "a clean stop hands over at once"
-        second.stop()
-
-    def test_losing_the_lease_ends_what_runs(self, app: Flask, jobs: Jobs) -> None:
-        add(jobs)
-        run_id = queue(app)
-        leader = Leader(app, command=sleeper(600))
-        leader.tick()
-        process = leader.children[run_id].process
+        claim(self.hold())
+        assert run_one(run_id) == "killed"
+        assert state_of(run_id).state == "running"
         with system_session("test") as session:
-            session.execute(update(Lease).values(holder="another", token=99, until=now() + timedelta(minutes=1)))
-            session.commit()
-        leader.tick()
-        assert process.poll() is not None and not leader.children
+            assert len(runs.adopt(session, 2)) == 1
+
+    @pytest.mark.parametrize("ends", ["done", "failed"])
+    def test_a_session_left_open_does_not_keep_the_end_from_being_written(
+        self, app: Flask, jobs: Jobs, ends: str
+    ) -> None:
+        opened = []
+
+        def forgetful(run: Any) -> None:
+            opened.append(run.session())
+            opened[0].execute(update(Run).values(message="never committed"))
+            if ends == "failed":
+                raise ValueError("in the middle")
+
+        add(jobs, run=forgetful)
+        run_id = queue(app)
+        claim(self.hold())
+        assert run_one(run_id) == ends
+        assert not opened[0].in_transaction()
+        assert state_of(run_id).message in {"", "ValueError: in the middle"}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from flask import Flask
 from sqlalchemy import Table, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core import i18n, warehouse
 from core.config import load
 from core.contract import Column, Dataset, Dimension, Feed, Measure, ScopeProvider
 from core.contract.protocols import Runtime
@@ -202,7 +204,10 @@ def make_app(instance: Path, database_url: str) -> Flask:
     db.init_app(app)
     secrets.init_app(app)
     sessions.init_app(app)
-    app.extensions["crm"] = Runtime(FakeRegistry(), None, lambda: None)  # type: ignore[arg-type]
+    dispatch = SimpleNamespace(vetoes=lambda *_asked: ())
+    app.extensions["crm"] = Runtime(FakeRegistry(), dispatch, lambda: None)  # type: ignore[arg-type]
+    i18n.init_app(app)
+    warehouse.init_app(app)
     with app.app_context():
         metadata.create_all(db.engine, tables=[WarehouseParty.__table__, WarehouseXref.__table__])
     return app

@@ -16,6 +16,8 @@ from core.auth.models import User
 from core.db.session import system_session
 from core.db.types import now
 from core.monitoring.models import AuditEntry
+from core.permissions import GrantSpec, assign, ensure_role
+from core.warehouse import holds
 from core.warehouse.cli import batch, source, warehouse
 
 DESCRIPTION = """
@@ -53,7 +55,7 @@ def crm(bank: Any, tmp_path: Any) -> Any:
 
 def test_the_whole_way(bank: Any, crm: Any, good: Any, days: Any) -> None:
     assert crm(source, "list").output == "no sources\n"
-    assert json.loads(crm(batch, "run", "--json").output) == {"loads": [], "waiting": [], "overdue": []}
+    assert json.loads(crm(batch, "run", "--json").output) == {"loads": [], "waiting": [], "untaken": [], "overdue": []}
     added = crm(source, "add", str(bank.instance / "core_system.toml"), "--json")
     assert json.loads(added.output) == {"source": "core_system"}
     assert json.loads(crm(source, "list", "--json").output)["sources"][0]["tables"] == ["account"]
@@ -81,11 +83,14 @@ def command_in(message: str) -> list[str]:
     return [{"用户名": "checker", "原因": "分行已确认"}.get(word, word) for word in said[2:]]
 
 
-def person(username: str) -> int:
-    """An active user."""
+def person(username: str, *actions: str) -> int:
+    """An active user whose only role grants these."""
     with system_session("test") as session:
         user = User(username=username)
         session.add(user)
+        session.flush()
+        ensure_role(session, username, username, "business", [GrantSpec(action, "bank") for action in actions])
+        assign(session, user.id, username)
         session.commit()
         return user.id
 
@@ -100,7 +105,7 @@ def test_held_is_3_and_the_command_it_names_releases_and_is_audited(bank: Any, c
     assert "全量文件为空，而 2026-09-29 的有 3 行" in held.output and again.output == held.output
     status = json.loads(crm(warehouse, "status", "--json").output)["held"]
     assert [(file["table"], file["date"]) for file in status] == [("account", "2026-09-30")]
-    user_id = person("checker")
+    user_id = person("checker", holds.RELEASE.name)
     released = crm(source, *command_in(status[0]["message"]))
     assert released.exit_code == 0 and "released 1 held file" in released.output
     with system_session("test") as session:
@@ -115,11 +120,16 @@ def test_nobody_releases_without_name_and_reason(bank: Any, crm: Any, good: Any,
     bank.deliver(days[0], {"account": good["account"]})
     crm(batch, "run")
     bank.deliver(days[1], {"account": []})
-    person("checker")
+    person("checker", holds.RELEASE.name)
     ask = ("load", "core_system", "--release")
     for wrong in ((), ("--by", "checker"), ("--reason", "x"), ("--by", "checker", "--reason", " "),
                   ("--by", "nobody", "--reason", "x")):  # fmt: skip
         assert crm(source, *ask, *wrong).exit_code == 2, wrong
+    nope = crm(source, *ask, "--by", "checker", "--reason", "looked at", "--table", "nope")
+    assert nope.exit_code == 2 and "there are account" in nope.stderr
+    person("rm01", "customers.party.view")
+    refused = crm(source, *ask, "--by", "rm01", "--reason", "looked at")
+    assert refused.exit_code == 1 and holds.RELEASE.name in refused.stderr
     assert crm(source, "load", "core_system", "--by", "checker").exit_code == 2
     assert crm(batch, "run").exit_code == 3
 
@@ -156,6 +166,33 @@ def test_failures_are_1_and_wrong_use_2(bank: Any, crm: Any, good: Any, days: An
     assert crm(source, "check").exit_code == 1 and crm(source, "load", "broken").exit_code == 1
     assert "broken" in crm(source, "list").output
     assert crm(source, "add", str(sources / "broken.toml")).exit_code == 1
+
+
+def test_a_night_that_loads_nothing_because_no_module_takes_it_is_3(bank: Any, crm: Any, good: Any, days: Any) -> None:
+    crm(source, "add", str(bank.instance / "core_system.toml"))
+    bank.deliver(days[0], {"account": good["account"]})
+    feeds, bank.registry.things["crm_feeds"] = bank.registry.things["crm_feeds"], []
+    told = crm(batch, "run")
+    assert told.exit_code == 3 and told.output == "core_system 2026-09-29: 没有数据入库：没有已启用的模块接收 account\n"
+    bank.registry.things["crm_feeds"] = feeds
+    assert crm(batch, "run").exit_code == 0
+
+
+def test_a_broken_file_is_named_while_another_is_awaited(bank: Any, good: Any, days: Any) -> None:
+    bank.deliver(days[0], good)
+    (bank.instance / "in/20260929/account.ok").write_text("nonsense")
+    (bank.instance / "in/20260929/txn.ok").unlink()
+    report = bank.run()
+    assert [(o.table, o.state) for o in report.loads] == [("account", "failed")] and report.exit_code == 1
+    assert report.waiting == ["core_system 2026-09-29: 等待 txn（缺控制文件）"]
+
+
+def test_a_folder_whose_name_is_no_day_is_told(bank: Any, crm: Any, good: Any, days: Any) -> None:
+    crm(source, "add", str(bank.instance / "core_system.toml"))
+    bank.deliver(days[0], {"account": good["account"]})
+    (bank.instance / "in/20260929").rename(bank.instance / "in/20261399")
+    run = crm(batch, "run")
+    assert run.exit_code == 0 and "in/20261399 的名称不是日期" in run.output
 
 
 def test_check_names_what_does_not_fit_the_modules(bank: Any, crm: Any) -> None:

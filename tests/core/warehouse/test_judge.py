@@ -10,7 +10,7 @@ import pytest
 
 from core.contract import Feed
 from core.warehouse.arrival import Delivery, LoadHeld
-from core.warehouse.charsets import seems
+from core.warehouse.charsets import LOOKED_AT, seems
 from core.warehouse.judge import Before, weigh
 from core.warehouse.sources import Source, Table
 from core.warehouse.staging import Staged
@@ -56,6 +56,12 @@ def test_the_charset_a_file_seems_to_be_in(tmp_path: Path, written: str, declare
     path = tmp_path / "party.del"
     path.write_bytes(text.encode(written))
     assert seems(path, declared) == expected
+
+
+def test_chinese_in_the_last_of_many_lines_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "txn.del"
+    path.write_bytes(b"1|plain|\n" * (2 * LOOKED_AT) + "2|欧阳东方|\n".encode())
+    assert seems(path, "gb18030") == "utf-8"
 
 
 @pytest.mark.parametrize("charset", ["gb18030", "utf-8"])

@@ -41,6 +41,13 @@ def test_the_sentence_names_day_time_and_file(bank: Any) -> None:
     assert overdue(bank, shanghai(SATURDAY, 8), cut_off="08:30") == []
 
 
+def test_several_files_for_one_table_are_told_too(bank: Any) -> None:
+    bank.deliver(FRIDAY, ONE)
+    bank.deliver(SATURDAY, ONE)
+    told = overdue(bank, shanghai(MONDAY, 7), business_date=FRIDAY)
+    assert told == ["core_system 2026-09-25：截止 2026-09-26 06:00 仍未到齐：account（有多个文件）"]
+
+
 def test_weekends_are_not_missed_where_nothing_comes_on_them(bank: Any) -> None:
     bank.deliver(FRIDAY, ONE)
     tuesday = shanghai(MONDAY + timedelta(days=1), 12)

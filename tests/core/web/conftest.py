@@ -53,6 +53,7 @@ class Status:
     version: str = "1.0"
     dependants: tuple[str, ...] = ()
     protected: bool = False
+    changed_why: str = ""
 
 
 @dataclass
@@ -60,6 +61,7 @@ class World:
     """What the made-up parts say; tests change it."""
 
     denied: set[str] = field(default_factory=set)
+    barred: set[str] = field(default_factory=set)
     signed_in: bool = True
     things: dict[str, tuple[tuple[str, Any], ...]] = field(default_factory=dict)
     hits: dict[str, Callable[[], list[SearchHit]]] = field(default_factory=dict)
@@ -99,6 +101,9 @@ class World:
             return what()
         except Exception as error:
             raise PluginFailed(plugin, hook, str(error)) from error
+
+    def refuse(self, plugin: str, hook: str, reason: str) -> None:
+        raise PluginFailed(plugin, hook, reason)
 
     def page_failed(self, endpoint: str, error: BaseException) -> str:
         return ""
@@ -147,9 +152,10 @@ def world() -> World:
 @pytest.fixture
 def shell_app(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flask:
     monkeypatch.setattr(permissions, "can", lambda action, *a, **k: action not in world.denied)
-    monkeypatch.setattr(permissions, "holders_hint", lambda action: "secadmin")
+    monkeypatch.setattr(permissions, "grantors", lambda: "secadmin")
+    monkeypatch.setattr(permissions, "barred", lambda user_id, action: action in world.barred)
     monkeypatch.setattr(tabs, "listed", lambda: list(world.open))
-    monkeypatch.setattr(tabs, "open", lambda titles, url: world.open.append(tabs.Tab(titles, url)))
+    monkeypatch.setattr(tabs, "open", lambda titles, url, subject: world.open.append(tabs.Tab(titles, url)))
     monkeypatch.setattr(
         tabs, "close", lambda url: world.open.__setitem__(slice(None), [t for t in world.open if t.url != url])
     )

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from core.auth import references
 from core.auth.models import Draft
 from core.db.session import system_session
 
@@ -32,6 +33,18 @@ def test_a_draft_keeps_all_but_what_cannot_be_stored(crm_app: Flask, login_as: A
     assert client.post("/session/draft", json={"url": f"/he{HALF}lp", "fields": typed}).status_code == 400
     form = client.post("/session/draft", data={"url": "/help", "fields": NUL})
     assert form.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"url": "/help", "fields": ' + '{"a":' * 100_000 + "1" + "}" * 100_001, "[" * 100_000, '{"url": "/help"}']
+    + ['{"url": "/help", "fields": {"a": ' + "[" * depth + "1" + "]" * depth + "}}" for depth in (2, 900)],
+    ids=["objects", "lists", "none", "two", "many"],
+)
+def test_what_is_no_form_is_refused(login_as: Any, crm_app: Flask, body: str) -> None:
+    sent = login_as("rm01").post("/session/draft", data=body, content_type="application/json")
+    assert sent.status_code == 400
+    assert kept(crm_app) == []
 
 
 def test_sign_in_answers_control_characters_in_words(crm_app: Flask) -> None:
@@ -58,6 +71,22 @@ def test_a_reason_on_the_recovery_page_is_held_to_the_same(login_as: Any) -> Non
     answer = client.post("/recovery/customers/disable", data={"reason": f"停用{NUL}模块"})
     assert answer.status_code == 422
     assert f"第 3 个字符（U+0000）{WORDS}" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [("客户 139 1234 5678 投诉", "139…78"), ("长" * 201, "200 个字"), ("停用", "4")],
+)
+def test_reasons_for_switching_are_of_proper_length_and_name_nobody(
+    login_as: Any, crm_app: Flask, reason: str, told: str
+) -> None:
+    client = login_as("e2e_sys", "core.recovery", "system.modules.view", "system.modules.switch")
+    recovery = client.post("/recovery/customers/disable", data={"reason": reason})
+    module = client.post("/system/modules/customers/switch", data={"to": "disable", "reason": reason})
+    for answer in (recovery, module):
+        assert answer.status_code == 422
+        assert told in answer.text
+    assert "customers" in crm_app.extensions["crm"].snapshot().enabled
 
 
 def test_addresses_with_control_characters_are_refused(login_as: Any) -> None:
@@ -156,6 +185,17 @@ def test_the_way_to_the_sign_in_page_carries_no_identifier(crm_app: Flask, numbe
     assert (typed.status_code, query(typed.headers["Location"])) == (303, {"next": ["/customers/?kind=P"]})
 
 
+def test_no_other_parameter_carries_one_on(login_as: Any, crm_app: Flask) -> None:
+    asked = {"entity": "13912345678", "kind": "P", "from": "2026-11-23", "org": "0101"}
+    way = crm_app.test_client().get("/customers/", query_string=asked).headers["Location"]
+    assert query(way) == {"next": ["/customers/?kind=P&from=2026-11-23&org=0101"]}
+    client = login_as("rm01", "customers.party.view")
+    client.get("/customers/", query_string=asked)
+    tabs = re.findall(r'href="(/customers/\?[^"]*)"', client.get("/help").text)
+    assert tabs
+    assert not any("13912345678" in tab for tab in tabs)
+
+
 def test_a_reference_does_not_outlive_its_session_in_next(login_as: Any, crm_app: Flask) -> None:
     client = login_as("rm01", "customers.party.view")
     address = client.post("/search", data={"q": NUMBERS[0], "page": "/customers/"}).headers["Location"]
@@ -165,3 +205,9 @@ def test_a_reference_does_not_outlive_its_session_in_next(login_as: Any, crm_app
 
 def test_no_page_is_told_where_one_came_from(login_as: Any) -> None:
     assert login_as("rm01").get("/help").headers["Referrer-Policy"] in {"same-origin", "no-referrer"}
+
+
+def test_a_number_this_system_gave_out_is_nobodys_identifier() -> None:
+    assert not references.tells("P0000000041")
+    for other in ("P00000000411", "PA0000000041", "0000000041", "x P0000000041"):
+        assert references.tells(other), other

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.orm import Mapped, mapped_column
 from wtforms import StringField
 from wtforms.validators import DataRequired, Length
 
+from core.auth.places import local
+from core.db.base import discard, plugin_base
 from core.web import Form, link
-from core.web.answer import is_fragment, local, toast
+from core.web.answer import is_fragment, toast
 from core.web.kit import attributes, cell, day, moment, money, number, shown, stacked_top, wan
 
 amounts = st.decimals(min_value="-999999999999.99", max_value="999999999999.99", places=2)
@@ -117,3 +121,21 @@ def test_forms_answer_in_the_users_language_with_422(shell_app: Flask, cookie: s
         assert 'class="req"' in html
     with shell_app.test_request_context("/"):
         assert VisitForm().status == 200
+
+
+def test_a_column_of_personal_data_is_masked_whoever_lists_it() -> None:
+    """``party.name`` in another plugin's list shows no more than the customers' own."""
+
+    class Person(plugin_base("kit_test")):  # type: ignore[misc]
+        __tablename__ = "kit_test_person"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str | None] = mapped_column(info={"class": "C2.name"})
+        town: Mapped[str | None]
+
+    try:
+        visit = SimpleNamespace(party=Person(id=1, name="卜萱萍", town="杭州"), none=Person(id=2))
+        assert cell(visit, "party.name") == "卜*萍"
+        assert cell(visit.party, "name") == "卜*萍"
+        assert (cell(visit, "party.town"), cell(visit, "party.id"), cell(visit, "none.name")) == ("杭州", 1, None)
+    finally:
+        discard("kit_test")

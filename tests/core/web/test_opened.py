@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from core import permissions
 from core.auth.models import UserSession
 from core.db.session import system_session
 from core.i18n import CORE, catalogue
@@ -71,3 +72,23 @@ def test_what_was_searched_for_is_in_no_title(login_as: Any, crm_app: Flask) -> 
         (kept,) = session.scalars(select(UserSession.tabs)).one()
     assert "王海峰" not in str(kept)
     assert kept["titles"]["zh_CN"]
+
+
+def test_pages_about_one_thing_share_a_tab_that_leads_to_the_last(login_as: Any, crm_app: Flask) -> None:
+    client = login_as("rm01", *ACTIONS)
+
+    @permissions.signed_in("a test")
+    def page(number: str, part: str = "") -> str:
+        return render_template_string(
+            '{% extends "ui/page.html" %}{% block title %}{{ number }} {{ part }}{% endblock %}',
+            number=number,
+            part=part,
+        )
+
+    crm_app.add_url_rule("/things/<number>", "things_show", page)
+    crm_app.add_url_rule("/things/<number>/<part>", "things_part", page)
+    for path in ("/system/modules", "/things/1", "/things/12", "/things/1/why", "/system/modules/customers"):
+        client.get(path)
+    assert strip(client) == ["模块管理", "1 why", "12", "模块 客户管理"]
+    client.get("/things/1")
+    assert strip(client) == ["模块管理", "1", "12", "模块 客户管理"]

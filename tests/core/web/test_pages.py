@@ -115,6 +115,13 @@ def test_403_names_the_permission_and_whom_to_ask(client: FlaskClient) -> None:
         assert "secadmin" in answer.text
 
 
+def test_403_of_what_is_kept_apart_sends_nobody_to_ask(client: FlaskClient, world: Any) -> None:
+    world.barred = {"fake.secret"}
+    page = client.get("/fake/raise/denied").text
+    assert "三员分立" in page
+    assert "secadmin" not in page
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 503])
 def test_each_error_is_a_page_or_a_small_fragment(client: FlaskClient, status: int) -> None:
     page = client.get(f"/fake/raise/{status}")
@@ -242,6 +249,14 @@ def test_search_asks_each_module_by_itself_and_one_that_fails_costs_its_section(
     assert client.get("/search/none?q=x", headers=HTMX).status_code == 404
 
 
+@pytest.mark.parametrize("answer", [7, "text", [SearchHit("x", "/x", ""), {"title": "y"}]])
+def test_what_is_no_list_of_hits_costs_only_its_section(client: FlaskClient, world: Any, answer: Any) -> None:
+    world.hits = {"fake": lambda: answer}
+    found = client.get("/search/fake?q=x", headers=HTMX)
+    assert found.status_code == 200
+    assert "fault-small" in found.text
+
+
 def test_a_hit_can_only_lead_into_this_system(client: FlaskClient, world: Any) -> None:
     world.hits = {
         "fake": lambda: [SearchHit("x", "javascript:alert(1)", ""), SearchHit("y", "https://evil.example/", "")]
@@ -266,6 +281,19 @@ def test_the_recovery_page_works_when_every_plugin_is_broken(client: FlaskClient
     assert page.status_code == 200
     assert "ImportError: nothing" in page.text
     assert "Traceback …" in page.text
+
+
+def test_the_recovery_page_shows_why_a_module_was_switched_off(client: FlaskClient, world: Any) -> None:
+    world.has_plugin("fake", "Fake", "disabled", changed_why="季度演练")
+    world.has_plugin("other", "Other", changed_why="演练结束")
+    page = client.get("/recovery").text
+    assert "季度演练" in page
+    assert "演练结束" not in page
+    assert "至少 4 个字" in page
+
+
+def test_help_promises_nothing_that_is_not_there(client: FlaskClient) -> None:
+    assert "须填写原因" not in client.get("/help").text
 
 
 def test_disabling_from_the_recovery_page_needs_a_reason(client: FlaskClient, world: Any) -> None:

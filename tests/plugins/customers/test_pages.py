@@ -139,6 +139,65 @@ def test_only_so_many_searches_by_the_last_four_an_hour(crm_app: Any, chief: Any
     assert clerk.get("/customers/?q=5678").status_code == 200, "each has a limit of their own"
 
 
+def allow(app: Any, **limits: int) -> None:
+    from core import parameters
+    from core.db.session import system_session
+
+    with app.app_context(), system_session("test sets") as session:
+        for name, limit in limits.items():
+            parameters.set(session, f"customers.{name}", limit, "tests")
+        session.commit()
+
+
+def looked_up(client: Any, number: str) -> Any:
+    return client.get("/customers/", query_string={"q": number}, follow_redirects=True)
+
+
+def test_a_masked_number_cannot_be_completed_by_guessing(crm_app: Any, clerk: Any, chief: Any) -> None:
+    allow(crm_app, number_misses_per_hour=5)
+    assert [looked_up(chief, f"139{middle}5678").status_code for middle in range(1230, 1235)] == [200] * 5
+    assert looked_up(chief, "11010519491230002X").status_code == 200, "the fifth phone was right, and no miss"
+    assert [looked_up(chief, f"1101051949123{i}002X").status_code for i in (2, 3)] == [429] * 2
+    refused = looked_up(chief, "13912345678")
+    assert refused.status_code == 429
+    assert "未查到客户的最多 5 次" in refused.text
+    assert "P00000" not in refused.text
+    asked = chief.post("/search", data={"q": "13912345678"}).headers["Location"].partition("?")[2]
+    box = chief.get(f"/search/customers?{asked}", headers={"HX-Request": "true"}).text
+    assert "您已达上限" in box
+    assert "139****5678" not in box
+    assert looked_up(chief, "P0000000001").status_code == 200, "our own numbers are not limited"
+    assert looked_up(clerk, "13912345678").status_code == 200, "each has a limit of their own"
+    told = [entry.detail for entry in entries(crm_app, "customers.party.lookup_refused")]
+    assert told == [{"outcome": "too many", "limit": 5}] * 4
+
+
+def test_only_so_many_searches_by_a_whole_number_an_hour(crm_app: Any, chief: Any) -> None:
+    allow(crm_app, number_per_hour=10)
+    assert [looked_up(chief, "13912345678").status_code for _ in range(11)] == [200] * 10 + [429]
+
+
+def test_the_entry_of_a_lookup_says_whom_it_found(crm_app: Any, clerk: Any, chief: Any) -> None:
+    for client in (chief, clerk):
+        looked_up(client, "13912345678")
+        looked_up(client, "5678")
+    (hit,), (missed,) = (entries(crm_app, f"customers.party.{action}") for action in ("lookup", "lookup_missed"))
+    tails = entries(crm_app, "customers.party.lookup_last_four")
+    found = {"outcome": "hit", "parties": ["P0000000041", "P0000000042", "P0000000043"]}
+    nobody = {"outcome": "miss", "parties": []}
+    assert [entry.detail for entry in (hit, missed, *tails)] == [found, nobody, found, nobody]
+    assert not any("5678" in str(vars(entry)) for entry in (hit, missed, *tails))
+
+
+def test_only_fields_of_the_record_can_be_kept(crm_app: Any, clerk: Any) -> None:
+    crm_app.config["WTF_CSRF_ENABLED"] = True
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', clerk.get("/customers/P0000000001/edit").text)
+    assert token
+    sent = {"short_name": "老王", "version": "1", "csrf_token": token[1], "keep.csrf_token": "theirs"}
+    assert clerk.post("/customers/P0000000001/edit", data=sent).status_code == 400
+    assert "老王" not in clerk.get("/customers/P0000000001").text
+
+
 def version_of(html: str) -> str:
     return re.search(r'name="version"[^>]*value="(\d+)"', html).group(1)  # type: ignore[union-attr]
 
@@ -352,7 +411,7 @@ def test_what_was_searched_for_is_kept_nowhere(clerk: Any, crm_app: Any) -> None
     assert not any(number in tabs for tabs in kept)
 
 
-@pytest.mark.parametrize("version", ["²", "", "x"])
+@pytest.mark.parametrize("version", ["²", "", "x", "9" * 5_000])
 def test_a_version_that_is_no_number_is_a_conflict_not_a_fault(version: str, chief: Any) -> None:
     listing = chief.get("/customers/").get_data(as_text=True)
     found = re.search(r'href="(/customers/P\d+)"', listing)
@@ -361,3 +420,15 @@ def test_a_version_that_is_no_number_is_a_conflict_not_a_fault(version: str, chi
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
     values = {"csrf_token": token[1] if token else "", "version": version, "short_name": "简称", "remark": ""}
     assert chief.post(f"{found[1]}/edit", data=values).status_code in (409, 422)
+
+
+def test_what_was_typed_while_the_module_went_off_stands_in_the_form_again(
+    clerk: Any, with_plugin_disabled: Any
+) -> None:
+    page = "/customers/P0000000001/edit"
+    typed = {"short_name": "老王", "remark": "周五再谈", "version": "1"}
+    with with_plugin_disabled("customers"):
+        assert "您填写的内容已保留" in clerk.post(page, data=typed, headers={"Referer": f"http://localhost{page}"}).text
+    html = clerk.get(page).text
+    assert "老王" in html
+    assert "周五再谈" in html

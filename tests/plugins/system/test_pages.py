@@ -68,6 +68,21 @@ def test_a_switch_holds_at_once_is_explained_and_recorded(
     assert [tuple(entry) for entry in kept][-2:] == [("plugin.disabled", "季度演练"), ("plugin.enabled", "演练结束")]
 
 
+def test_the_list_says_why_a_module_was_switched_off(admin: Any) -> None:
+    assert "至少 4 个字" in admin.get("/system/modules/customers?ask=1").text
+    switch(admin, "customers", "disable")
+    assert "季度演练" in admin.get("/system/modules").text
+    switch(admin, "customers", "enable", "演练结束")
+    assert "演练结束" not in admin.get("/system/modules").text
+
+
+def test_the_command_asks_for_as_long_a_reason_as_the_page(crm_app: Any) -> None:
+    for reason in ("no", " n  o "):
+        command = ["disable", "customers", "--reason", reason]
+        assert crm_app.test_cli_runner().invoke(commands, command).exit_code == 2
+    assert state_of(crm_app, "customers") == "enabled"
+
+
 @pytest.mark.parametrize("reason", ["", "   ", "no", "长" * 201])
 def test_without_a_proper_reason_nothing_happens(admin: Any, crm_app: Any, reason: str) -> None:
     answer = switch(admin, "customers", "disable", reason)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from core.host.checks.finding import Finding
 from core.host.checks.source import UNKNOWN, Plugin
 from core.host.checks.things import things
+from core.scheduler import cron
 
 CODE = "CRM022"
 LONGEST = 86_400
@@ -18,7 +19,7 @@ def check(plugin: Plugin) -> Iterator[Finding]:
         name, limit, schedule, retries = (job.value(f) for f in ("name", "time_limit", "schedule", "retries"))
         if limit is UNKNOWN or type(limit) is not int or not 1 <= limit <= LONGEST:
             yield Finding(CODE, f"job {name}: give time_limit as a literal from 1 to {LONGEST} seconds", job.at)
-        if isinstance(schedule, str) and len(schedule.split()) != 5:
-            yield Finding(CODE, f'job {name}: schedule {schedule!r} must have five fields, as "30 6 * * *"', job.at)
+        if isinstance(schedule, str) and (trouble := cron.trouble(schedule)):
+            yield Finding(CODE, f"job {name}: schedule {schedule!r} is no cron line: {trouble}", job.at)
         if retries is not UNKNOWN and not (type(retries) is int and 0 <= retries <= 10):
             yield Finding(CODE, f"job {name}: retries from 0 to 10", job.at)

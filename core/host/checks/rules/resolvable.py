@@ -13,10 +13,14 @@ from core.host.checks.locate import folder_of
 from core.host.checks.source import Module, Plugin, Unreadable
 
 CODE = "CRM031"
+_GUARDS = frozenset({"TYPE_CHECKING", "version_info", "platform", "find_spec"})
 
 
 def check(plugin: Plugin) -> Iterator[Finding]:
-    """Looked up without running the plugin; what stands in ``try`` or under ``TYPE_CHECKING`` may be missing."""
+    """Looked up without running the plugin.
+
+    May be missing: what stands in ``try``, under ``TYPE_CHECKING``, or under a test of the platform or for the module.
+    """
     for module in plugin.modules:
         for node in _unguarded(module.tree.body):
             for source, name in _wanted(module, node):
@@ -29,8 +33,26 @@ def _unguarded(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.With):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield from _unguarded(node.body)
+        else:
+            yield from _unguarded(_inner(node, guards=_GUARDS))
+
+
+def _inner(node: ast.stmt, guards: frozenset[str] = frozenset({"TYPE_CHECKING"})) -> list[ast.stmt]:
+    """What stands inside a compound statement and runs with it; nothing of a branch under one of these guards."""
+    if isinstance(node, ast.If):
+        named = {getattr(part, "id", None) or getattr(part, "attr", None) for part in ast.walk(node.test)}
+        if "TYPE_CHECKING" in named:
+            return node.body if isinstance(node.test, ast.UnaryOp) else node.orelse  # ``not TYPE_CHECKING``
+        return [] if named & guards else [*node.body, *node.orelse]
+    if isinstance(node, ast.For | ast.AsyncFor | ast.While):
+        return [*node.body, *node.orelse]
+    if isinstance(node, ast.With | ast.AsyncWith):
+        return node.body
+    if isinstance(node, ast.Match):
+        return [inner for case in node.cases for inner in case.body]
+    return []
 
 
 def _wanted(module: Module, node: ast.stmt) -> Iterator[tuple[str, str]]:
@@ -98,12 +120,31 @@ def _is_found(source: str) -> bool:
 
 def _bound(tree: ast.Module) -> frozenset[str]:
     """Names a file gives when it is imported; ``*`` among them when there may be any others."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+    names = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    names.update(_binds(tree.body))
     return frozenset({*names, "*"} if "__getattr__" in names else names)
+
+
+def _binds(body: list[ast.stmt]) -> Iterator[str]:
+    """Names the statements bind where they stand: not those of functions and classes inside."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.Try | ast.TryStar):
+            handled = [inner for handler in node.handlers for inner in handler.body]
+            yield from _binds([*node.body, *handled, *node.orelse, *node.finalbody])
+        else:
+            yield from _stored(node)
+            yield from _binds(_inner(node))
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    """Names an assignment, a loop or a ``with`` gives a value, statements inside it aside."""
+    for part in ast.iter_child_nodes(node):
+        if isinstance(part, ast.stmt | ast.Lambda | ast.comprehension):
+            continue
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            yield part.id
+        yield from _stored(part)
