@@ -25,7 +25,7 @@ def bank(unsafe_session: Any) -> Any:
     ):  # fmt: skip
         above = made.get(parent or "")
         made[code] = tree.create(session, code, f"机构{code}", level, parent=above, on=FOUNDED)
-    tree.merge(session, made["0102"], made["0101"], TODAY)
+    tree.merge(session, made["0102"], made["0101"], TODAY, today=TODAY)
     session.commit()
     return session, {code: org.id for code, org in made.items()}
 
