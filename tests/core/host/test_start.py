@@ -12,7 +12,17 @@ import pytest
 from core.host.schema.line import head_of
 
 ROOT = Path(__file__).resolve().parents[3]
-HEAVY = ("alembic", "apscheduler.schedulers", "babel.messages.extract", "duckdb", "ibis", "mako", "numpy", "pyarrow", "pygments")
+HEAVY = (
+    "alembic",
+    "apscheduler.schedulers",
+    "babel.messages.extract",
+    "duckdb",
+    "ibis",
+    "mako",
+    "numpy",
+    "pyarrow",
+    "pygments",
+)
 
 
 def run(code: str, instance: Path) -> str:
