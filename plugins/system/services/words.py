@@ -60,7 +60,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             N_("The migration of %(name)s failed and was undone: %(why)s"),
         ),
         (r"(?P<name>\w+) cannot be enabled: (?P<why>.+)", N_("%(name)s cannot be switched on: %(why)s")),
-        (r"tree", N_("part of the product")),
+        (r"tree", N_("built in")),
         (r"panel (?P<what>\S+)", N_("panel %(what)s")),
         (r"page (?P<what>\S+)", N_("page %(what)s")),
         (
