@@ -110,6 +110,7 @@ class PanelContent:
 
     values: Mapping[str, Any]
     source: str = ""
+    """Title of a source, or a message id of the plugin; shown translated."""
     as_of: date | None = None
     note: str = ""
 

@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from core.i18n import CORE, translator
 from core.monitoring.audit import SHORTEST_REASON
+from core.monitoring.identifiers import scrub
 
 log = logging.getLogger(__name__)
 _ = translator(CORE)
@@ -39,5 +40,5 @@ def disable(name: str, reason: str) -> str:
         _host().disable(name, by=str(current_user.username), reason=reason)
     except Exception as error:
         log.warning("recovery page could not disable %s", name, exc_info=True)
-        return _("The module could not be switched off: %(why)s", why=error)
+        return _("The module could not be switched off: %(why)s", why=scrub(str(error)))
     return ""

@@ -7,6 +7,7 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from flask import Response, abort, g, redirect, request, url_for
+from sqlalchemy.exc import DBAPIError
 from werkzeug.wrappers import Response as BaseResponse
 
 from core.auth import references
@@ -14,6 +15,7 @@ from core.auth.places import local
 from core.contract import SearchHit
 from core.contract.protocols import PluginFailed, runtime
 from core.db import text
+from core.db.timeouts import took_too_long
 from core.i18n import CORE, label, translator
 from core.web.answer import is_fragment, render, toast
 
@@ -85,18 +87,20 @@ def section(plugin: str, query: str) -> Response:
     if about is None:
         abort(404)
     hits: list[SearchHit] = []
-    failed = False
+    failed = slow = False
     if query:
         try:
             hits = _ask(plugin, query)
-        except PluginFailed:
-            failed = True
+        except PluginFailed as error:
+            failed, cause = True, error.__cause__
+            slow = isinstance(cause, DBAPIError) and took_too_long(cause)
     # A hit leads into this system, whatever a module says.
     shown = [(hit, local(hit.url, "")) for hit in hits]
     values: dict[str, Any] = {
         "section": about,
         "hits": shown,
         "failed": failed,
+        "slow": slow,
         "query": query,
         "limit": LIMIT,
         "url": about.url(query),

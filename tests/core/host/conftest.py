@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,16 @@ from core.host.modules import forget
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "plugins" / "host"
 
 StartHost = Callable[..., Host]
+
+
+def until(what: Callable[[], object], seconds: float = 60.0) -> bool:
+    """Whether ``what`` comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(0.02)
+    return False
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from core.contract.protocols import runtime
 from core.db.session import system_session
 from core.host import Host, courier, store
 
-from .conftest import FIXTURES, StartHost, enable, stop
+from .conftest import FIXTURES, StartHost, enable, stop, until
 
 STUCK = """
 import threading
@@ -43,15 +42,6 @@ def positions(host: Host) -> dict[str, int]:
     """How far each plugin has been told."""
     with store.reading(host.engine) as connection:
         return {row.plugin: row.position for row in connection.execute(select(store.cursors))}
-
-
-def until(what, seconds: float = 30.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.fixture

@@ -12,26 +12,18 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from .conftest import until
+
 ROOT = Path(__file__).resolve().parents[3]
 CUSTOMERS = 400
 """Enough for the dirt in the practice files to stay below what holds a file back."""
-
-
-def until(what: Callable[[], object], seconds: float = 60.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 class Crm:

@@ -23,7 +23,7 @@ from core.host.blackbox import BlackBox
 from core.host.faults import Fault
 from core.host.watch import Watch
 
-from .conftest import FIXTURES, StartHost, enable, put, stop
+from .conftest import FIXTURES, StartHost, enable, put, stop, until
 
 QUICK = Limits(hard=0.3, grace=0.5, tick=0.05, beat_every=0.05)
 
@@ -39,15 +39,6 @@ def host(start: StartHost, shelf: Path) -> Host:
 def rows(host: Host):
     with host.engine.connect() as connection:
         return connection.execute(select(store.workers)).all()
-
-
-def until(what, seconds: float = 10.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_a_worker_beats_and_signs_off(host: Host) -> None:

@@ -54,6 +54,16 @@ def lead() -> Iterator[Lead]:
         leader.stop()
 
 
+def overdue(app: Flask, jobs: Jobs, lead: Lead) -> tuple[Leader, int]:
+    """A leader whose one running job is over its limit, and that run."""
+    add(jobs)
+    run_id = queue(app)
+    leader = lead(app)
+    leader.tick()
+    leader.children[run_id].deadline = time.monotonic() - 1
+    return leader, run_id
+
+
 class TestLeader:
     def test_a_job_that_never_ends_is_killed(self, app: Flask, jobs: Jobs, lead: Lead) -> None:
         add(jobs, time_limit=1)
@@ -154,11 +164,7 @@ class TestLeader:
     def test_an_end_that_could_not_be_written_is_written_later(
         self, app: Flask, jobs: Jobs, lead: Lead, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        add(jobs)
-        run_id = queue(app)
-        leader = lead(app)
-        leader.tick()
-        leader.children[run_id].deadline = time.monotonic() - 1
+        leader, run_id = overdue(app, jobs, lead)
         with monkeypatch.context() as broken:
             broken.setattr(runs, "finish", raises)
             leader.tick()
@@ -169,11 +175,7 @@ class TestLeader:
     def test_no_job_outlives_its_limit_because_the_database_is_away(
         self, app: Flask, jobs: Jobs, lead: Lead, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        add(jobs)
-        run_id = queue(app)
-        leader = lead(app)
-        leader.tick()
-        leader.children[run_id].deadline = time.monotonic() - 1
+        leader, run_id = overdue(app, jobs, lead)
         with monkeypatch.context() as broken:
             broken.setattr("core.scheduler.leader.acquire", raises)
             leader.tick()

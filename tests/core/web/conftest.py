@@ -114,7 +114,7 @@ class World:
 
     def disable(self, name: str, by: str, reason: str) -> None:
         if name == "needed":
-            raise RuntimeError("still needed")
+            raise RuntimeError("still needed by 11010519491231002X")
         self.disabled.append((name, by, reason))
 
 

@@ -182,3 +182,10 @@ def test_compiling_and_extracting_by_command(
     assert tool.main(["compile", "visits"]) == 0
     assert "1 catalogues" in capsys.readouterr().out
     assert "core" in tool.in_tree()
+
+
+def test_what_stands_in_the_way_on_the_recovery_page_names_nobody(client: FlaskClient, world: Any) -> None:
+    world.has_plugin("needed", "Needed", "enabled")
+    answer = client.post("/recovery/needed/disable", data={"reason": "keeps failing"})
+    assert "still needed by" in answer.text
+    assert "11010519491231002X" not in answer.text

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 from sqlalchemy import select
 
+from core.contract import PanelContent
 from core.monitoring.models import AuditEntry
 
 VIEW, EDIT, ACCOUNTS = "customers.party.view", "customers.party.edit", "customers.account.view"
@@ -432,3 +434,10 @@ def test_what_was_typed_while_the_module_went_off_stands_in_the_form_again(
     html = clerk.get(page).text
     assert "老王" in html
     assert "周五再谈" in html
+
+
+def test_a_source_a_module_names_is_shown_in_its_words(clerk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = PanelContent({}, "Customer list")
+    monkeypatch.setattr("core.web.panels._fill", lambda panel, key: (named, Markup("")))
+    answer = clerk.get("/_panel/customers.basic/P0000000001", headers={"HX-Request": "true"})
+    assert "来源：客户列表" in answer.text

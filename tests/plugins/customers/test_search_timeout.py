@@ -94,3 +94,12 @@ def test_the_limit_counts_as_a_failure_of_the_module(
     with endless():
         clerk.get(SEARCH)
     assert noted == ["customers.index"]
+
+
+def test_the_search_box_says_what_to_do(endless: Callable[[], AbstractContextManager[None]], clerk: Any) -> None:
+    box = "/search/customers?q=zhaoyun"
+    with endless():
+        answer = clerk.get(box, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    assert "请多输入几个字" in answer.text
+    assert "请多输入几个字" not in clerk.get(box, headers={"HX-Request": "true"}).text
